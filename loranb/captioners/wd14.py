@@ -1,0 +1,208 @@
+"""WD taggers: a picture's tags with their probabilities, by onnxruntime.
+
+Runs SmilingWolf's published taggers (``wd-vit-tagger-v3``, ``wd-swinv2-tagger-v3``,
+``wd-eva02-large-tagger-v3`` and older ones), any folder in their layout, and the small tagger of
+the demo, which has that layout too:
+
+- ``model.onnx``: one input, float32 (B, H, W, 3), blue-green-red, 0 to 255; one output (B, tags);
+- ``selected_tags.csv``: one row an output, with ``name`` and ``category``.
+
+Source of layout and preprocessing: https://huggingface.co/spaces/SmilingWolf/wd-tagger
+"""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from loranb.captioners import compose
+from loranb.demo import TAGGER
+from loranb.errors import CaptionerError
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
+MODEL, TAGS = "model.onnx", "selected_tags.csv"
+DEFAULT = "SmilingWolf/wd-vit-tagger-v3"  # the smallest of the third generation, 379 MB
+GENERAL, CHARACTER, RATING = 0, 4, 9  # Danbooru's numbers, as in the column "category"
+# tags whose underscore is a mouth; as in the published taggers' code
+KAOMOJI = frozenset(
+    ("0_0", "(o)_(o)", "+_+", "+_-", "._.", "<o>_<o>", "<|>_<|>", "=_=", ">_<", "3_3")
+    + ("6_9", ">_o", "@_@", "^_^", "o_o", "u_u", "x_x", "|_|", "||_||")
+)
+
+
+@dataclass(frozen=True)
+class Options:
+    """How probabilities become tags."""
+
+    general_threshold: float = 0.35  # as in the published taggers' code
+    character_threshold: float = 0.85  # as in the published taggers' code; above 1 names nobody
+    undesired: tuple[str, ...] = ()
+    ratings: bool = False  # say also "general", "sensitive", "questionable" or "explicit"
+    underscores: bool = False  # False: spaces, as in the prompts people write; kaomoji stay
+
+
+@dataclass(frozen=True)
+class WD14:
+    """A tagger that is loaded; see `load`."""
+
+    session: "InferenceSession"
+    names: tuple[str, ...]
+    categories: np.ndarray
+    options: Options
+    batch: int
+
+    @property
+    def side(self) -> int:
+        """Width and height of the model's input in pixels."""
+        return self.session.get_inputs()[0].shape[1]
+
+    def caption(self, pictures: Sequence[Image.Image]) -> list[str]:
+        """Return each picture's tags, the most certain first: "1girl, solo, smile"."""
+        return [self._caption(row) for row in self.probabilities(pictures)]
+
+    def tags(self, picture: Image.Image) -> dict[str, float]:
+        """Return the probability of every tag the model knows, by the tag's own name."""
+        return dict(zip(self.names, self.probabilities([picture])[0].tolist(), strict=True))
+
+    def probabilities(self, pictures: Sequence[Image.Image]) -> np.ndarray:
+        """Return the probability of every tag in every picture; shape (pictures, tags)."""
+        rows = [np.empty((0, len(self.names)), np.float32)]
+        for start in range(0, len(pictures), self.batch):
+            batch = np.stack([_as_input(p, self.side) for p in pictures[start : start + self.batch]])
+            rows += self.session.run(None, {self.session.get_inputs()[0].name: batch})
+        return np.concatenate(rows)
+
+    def _caption(self, row: np.ndarray) -> str:
+        limits = np.full(len(row), np.inf)  # categories that are not asked for
+        limits[self.categories == GENERAL] = self.options.general_threshold
+        limits[self.categories == CHARACTER] = self.options.character_threshold
+        if self.options.ratings and (self.categories == RATING).any():  # one of them, whichever is likeliest
+            limits[self.categories == RATING] = row[self.categories == RATING].max()
+        tags = [self.names[i] for i in np.argsort(-row, kind="stable") if row[i] >= limits[i]]
+        if not self.options.underscores:
+            tags = [tag if tag in KAOMOJI else tag.replace("_", " ") for tag in tags]
+        return compose(tags, undesired=self.options.undesired)
+
+
+def load(source: str | Path = DEFAULT, options: Options | None = None, batch: int = 8) -> WD14:
+    """Load a tagger.
+
+    Args:
+        source: "demo" for the embedded one; a folder that holds ``model.onnx`` and
+            ``selected_tags.csv``; or a model's name on the Hugging Face hub.
+        options: how probabilities become tags.
+        batch: how many pictures are read at a time.
+
+    Raises:
+        CaptionerError: onnxruntime is absent, or the tagger's files are absent, cannot be
+            downloaded or do not fit each other.
+    """
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise CaptionerError("WD taggers need onnxruntime; install it with: pip install onnxruntime") from error
+    model, tags = _files(source)
+    # CUDA where onnxruntime-gpu is installed; naming an absent provider would only warn
+    there = onnxruntime.get_available_providers()
+    providers = [p for p in ("CUDAExecutionProvider", "CPUExecutionProvider") if p in there]
+    try:
+        session = onnxruntime.InferenceSession(str(model), providers=providers)
+    except Exception as error:  # onnxruntime's own exceptions share no base but this
+        raise CaptionerError(f"{model} cannot be loaded: {_brief(error)}. Download it again.") from error
+    names, categories = _read_tags(tags)
+    _check(session, model, len(names))
+    fixed = session.get_inputs()[0].shape[0]  # a name, or None, where any number of pictures goes
+    return WD14(session, names, categories, options or Options(), fixed if isinstance(fixed, int) else batch)
+
+
+def square(picture: Image.Image, side: int) -> Image.Image:
+    """Put a picture on a white square, centred, and resize that: what a WD tagger is shown."""
+    picture = picture.convert("RGBA")
+    longest = max(picture.size)
+    canvas = Image.new("RGBA", (longest, longest), "white")
+    canvas.alpha_composite(picture, ((longest - picture.width) // 2, (longest - picture.height) // 2))
+    canvas = canvas.convert("RGB")
+    return canvas if longest == side else canvas.resize((side, side), Image.Resampling.BICUBIC)
+
+
+def _as_input(picture: Image.Image, side: int) -> np.ndarray:
+    """Turn a picture into (side, side, 3), blue-green-red, 0 to 255."""
+    return np.ascontiguousarray(np.asarray(square(picture, side), np.float32)[:, :, ::-1])
+
+
+def _files(source: str | Path) -> tuple[Path, Path]:
+    folder = TAGGER if source == "demo" else Path(source).expanduser()
+    if folder.is_dir():
+        for name in (MODEL, TAGS):
+            if not (folder / name).is_file():
+                raise CaptionerError(f"{folder} holds no {name}; a tagger's folder holds {MODEL} and {TAGS}.")
+        return folder / MODEL, folder / TAGS
+    if isinstance(source, Path) or folder.is_absolute() or source.count("/") != 1 or source.startswith("."):
+        raise CaptionerError(
+            f"There is no tagger {str(source)!r}: it is no folder here. Give 'demo', a folder that holds "
+            f"{MODEL} and {TAGS}, or a name on the Hugging Face hub such as {DEFAULT!r}."
+        )
+    return _download(source, MODEL), _download(source, TAGS)
+
+
+def _download(model: str, name: str) -> Path:
+    from huggingface_hub import hf_hub_download
+
+    try:
+        return Path(hf_hub_download(model, name))
+    except Exception as error:  # which ones there are differs between versions of huggingface_hub
+        raise CaptionerError(
+            f"{name} of the tagger {model} could not be downloaded: {_brief(error)}. {_remedy(model, error)} "
+            f"Or download {MODEL} and {TAGS} from https://huggingface.co/{model} elsewhere, put both "
+            "into one folder and give that folder as the tagger."
+        ) from error
+
+
+def _remedy(model: str, error: Exception) -> str:
+    from huggingface_hub import constants, errors
+
+    if isinstance(error, errors.GatedRepoError):
+        return f"Accept its terms at https://huggingface.co/{model} and set HF_TOKEN to a token of your account."
+    if isinstance(error, errors.RepositoryNotFoundError | errors.HFValidationError):
+        return "Check the spelling; for a private model set HF_TOKEN to a token of your account."
+    if isinstance(error, errors.EntryNotFoundError) and not isinstance(error, errors.LocalEntryNotFoundError):
+        return f"The model has no such file: choose one with ONNX weights, such as {DEFAULT}."
+    if constants.HF_HUB_OFFLINE:
+        return "HF_HUB_OFFLINE is set: unset it and restart to go on-line."
+    return (
+        f"Check the internet connection (on Kaggle it is switched on in the side panel). Where "
+        f"{constants.ENDPOINT} is out of reach, set HF_ENDPOINT to a mirror and restart."
+    )
+
+
+def _brief(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0].rstrip('.')}" if lines else type(error).__name__
+
+
+def _read_tags(path: Path) -> tuple[tuple[str, ...], np.ndarray]:
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    try:
+        return tuple(row["name"] for row in rows), np.array([int(row["category"]) for row in rows])
+    except (KeyError, TypeError, ValueError) as error:
+        raise CaptionerError(
+            f"{path} is no list of tags: {_brief(error)}. It has the columns tag_id, name, category and "
+            "count; download it again."
+        ) from error
+
+
+def _check(session: "InferenceSession", model: Path, tags: int) -> None:
+    shape, outputs = session.get_inputs()[0].shape, session.get_outputs()[0].shape
+    if len(shape) != 4 or not isinstance(shape[1], int) or shape[1] != shape[2] or shape[3] != 3:
+        raise CaptionerError(f"{model} is no WD tagger: its input is {shape}, expected [batch, side, side, 3].")
+    if isinstance(outputs[-1], int) and outputs[-1] != tags:
+        raise CaptionerError(
+            f"{model} gives {outputs[-1]} values, but {TAGS} beside it names {tags} tags; download both again."
+        )

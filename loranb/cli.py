@@ -1,0 +1,281 @@
+"""``loranb ...``: the same steps as the notebooks, from a terminal.
+
+Results go to stdout, progress to stderr; ``--json`` prints one JSON document on stdout. The exit
+code is 0 when it is done, 1 for what the user can mend (a message, no traceback), 2 for wrong usage,
+130 when it was stopped.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from loranb import __version__
+from loranb.errors import LoranbError
+
+
+Report = dict[str, Any]
+Command = Callable[[argparse.Namespace], tuple[Report, str]]  # what --json prints, and what people read
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    asked = _parser().parse_args(arguments)
+    try:
+        report, words = asked.run(asked)
+    except LoranbError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return 130
+    print(json.dumps(report, indent=2, ensure_ascii=False, default=str) if asked.json else words)
+    return int(report.get("exit_code", 0))
+
+
+def tell(text: str) -> None:
+    """Say something on the way, on stderr."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def _demo(asked: argparse.Namespace) -> tuple[Report, str]:
+    from loranb.demo.walk import walk
+
+    report = walk(asked.out, tell)
+    return report, f"LoRA: {report['lora']}\nGrid: {report['grid']}"
+
+
+def _new(asked: argparse.Namespace) -> tuple[Report, str]:
+    from loranb.project import Project
+    from loranb.settings import Settings
+
+    settings = Settings.preset(asked.preset) if asked.preset else None
+    root = asked.project if asked.project.is_absolute() else Path.cwd() / asked.project
+    project = Project.create(root, settings)
+    return {"project": project.root}, f"The project {project.name} is in {project.root}."
+
+
+def _add(asked: argparse.Namespace) -> tuple[Report, str]:
+    from loranb.dataset import folders
+
+    project = open_project_here(asked.project)
+    words = f"{asked.subject} {asked.class_word}".strip()
+    added = folders.add(project.img, words, asked.repeats, asked.source)
+    report = {
+        "folder": added.subject.folder,
+        "pictures": len(added.pictures),
+        "captions": added.captions,
+        "left_out": added.left_out,
+    }
+    left = f" Left out, being no pictures: {', '.join(added.left_out)}." if added.left_out else ""
+    return report, f"{len(added.pictures)} pictures and {added.captions} captions copied to {report['folder']}.{left}"
+
+
+def _check(asked: argparse.Namespace) -> tuple[Report, str]:
+    from loranb.dataset.images import scan
+    from loranb.dataset.training_set import collect
+
+    found = collect(open_project_here(asked.project).img)
+    remarks = {
+        picture.path.name: list(picture.remarks) for picture in scan(i.path for i in found.images) if picture.remarks
+    }
+    report = {
+        "pictures": len(found.images),
+        "uncaptioned": found.uncaptioned,
+        "unusable": [picture.problem for picture in found.unusable],
+        "remarks": remarks,
+        "ignored": list(found.remarks),
+    }
+    lines = [
+        f"{len(found.images)} pictures can be used, {found.uncaptioned} of them have no caption of their own.",
+        *(f"✗ {picture.problem}" for picture in found.unusable),
+        *(f"! {name}: {'; '.join(said)}" for name, said in remarks.items()),
+        *(f"! {remark}" for remark in found.remarks),
+    ]
+    return report, "\n".join(lines)
+
+
+def _caption(asked: argparse.Namespace) -> tuple[Report, str]:
+    from loranb.captioners import captioner
+    from loranb.captioners.wd14 import DEFAULT, Options
+    from loranb.captioning import caption_project
+
+    project = open_project_here(asked.project)
+    source = "demo" if asked.captioner == "demo" else asked.model or DEFAULT
+    undesired = tuple(tag.strip() for tag in asked.undesired.split(",") if tag.strip())
+    tagger = captioner("wd14")(source, Options(undesired=undesired))
+    done = caption_project(
+        project, tagger, asked.trigger, asked.overwrite, lambda n, total: tell(f"Captioned {n} of {total}")
+    )
+    named = {path.relative_to(project.root).as_posix(): caption for path, caption in done.items()}
+    return {"captions": named}, "\n".join(f"{name}: {caption}" for name, caption in named.items())
+
+
+def _plan(asked: argparse.Namespace) -> tuple[Report, str]:
+    from loranb.dataset.training_set import collect
+    from loranb.plan import plan
+    from loranb.settings import advice
+
+    project = open_project_here(asked.project)
+    settings = project.settings().assign_text(asked.set)
+    horizon = plan(settings, collect(project.img).images)
+    report = {
+        "images": len(horizon.images),
+        "steps_per_epoch": horizon.steps_per_epoch,
+        "epochs": horizon.epochs,
+        "steps": horizon.steps,
+        "buckets": [{"size": bucket.size, "images": bucket.images, "batches": bucket.batches} for bucket in horizon.buckets],
+        "advice": advice(settings),
+    }
+    rows = [f"  {b.size[0]} x {b.size[1]}: {b.images} pictures, {b.batches} batches" for b in horizon.buckets]
+    return report, "\n".join([horizon.sentence(), *rows, *(f"! {said}" for said in advice(settings))])
+
+
+def _train(asked: argparse.Namespace) -> tuple[Report, str]:
+    from loranb.training import launch
+    from loranb.training.run import Run
+
+    project = open_project_here(asked.project)
+    if asked.resume:
+        run = Run(_run_folder(asked.resume, project.runs_folder))
+    else:
+        run = Run.create(project, project.settings().assign_text(asked.set))
+    tell(f"The run is in {run.folder}.")
+    start_at = run.events_file.stat().st_size if run.events_file.exists() else 0
+    launch.start(run)
+    return _follow(run, start_at)
+
+
+def _watch(asked: argparse.Namespace) -> tuple[Report, str]:
+    from loranb.training.run import Run
+
+    return _follow(Run(asked.run), 0)
+
+
+def _follow(run: Any, start_at: int) -> tuple[Report, str]:
+    from loranb.training.follow import follow_in_words
+
+    ended = follow_in_words(run, start_at, tell)
+    loras = run.loras()
+    report = {
+        "run": run.folder,
+        "why": ended.why,
+        "steps": ended.step,
+        "lora": loras[-1] if loras else None,
+        "exit_code": {"finished": 0, "stopped": 130}.get(ended.why, 1),
+    }
+    if ended.why == "failed":
+        return report, f"Training failed at step {ended.step}: {ended.message}"
+    return report, f"Training {ended.why} after {ended.step} steps. LoRA: {report['lora']}"
+
+
+def _stop(asked: argparse.Namespace) -> tuple[Report, str]:
+    from loranb.training import launch
+    from loranb.training.run import Run
+
+    run = Run(asked.run)
+    if not launch.is_running(run):
+        return {"running": False}, f"{run.name} is not being trained."
+    launch.stop(run)
+    return {"running": True}, f"{run.name} will save and stop after the step it is at."
+
+
+def _generate(asked: argparse.Namespace) -> tuple[Report, str]:
+    from loranb.generate.terminal import generate
+
+    files = generate(asked, tell)
+    return {"pictures": files}, "\n".join(map(str, files))
+
+
+def _grid(asked: argparse.Namespace) -> tuple[Report, str]:
+    from loranb.generate.terminal import grid
+
+    file = grid(asked, tell)
+    return {"grid": file}, str(file)
+
+
+def _lora_info(asked: argparse.Namespace) -> tuple[Report, str]:
+    from loranb.lora.file import load_lora
+
+    tensors, told = load_lora(asked.file)
+    report = {"tensors": len(tensors), "metadata": told}
+    return report, "\n".join([f"{len(tensors)} tensors", *(f"{key}: {value}" for key, value in sorted(told.items()))])
+
+
+def open_project_here(path: Path) -> Any:
+    """Open a project by its path, as commands name it."""
+    from loranb.project import Project
+
+    return Project.open(path)
+
+
+def _run_folder(run: Path, runs: Path) -> Path:
+    return run if run.exists() else runs / run
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="loranb", description="From a pile of pictures to a tested LoRA.")
+    parser.add_argument("--version", action="version", version=f"loranb {__version__}")
+    verbs = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def verb(name: str, run: Command, help: str, under: Any = verbs) -> argparse.ArgumentParser:  # noqa: A002
+        command = under.add_parser(name, help=help, description=help)
+        command.add_argument("--json", action="store_true", help="print one JSON document on stdout")
+        command.set_defaults(run=run)
+        return command
+
+    demo = verb("demo", _demo, "the whole path on the embedded demo: pictures, training, test grid")
+    demo.add_argument("--out", type=Path, default=Path("loranb_demo"), metavar="DIR")
+
+    new = verb("new", _new, "make a project folder")
+    new.add_argument("project", type=Path)
+    new.add_argument("--preset", help="settings to begin with")
+
+    add = verb("add", _add, "copy pictures into a project")
+    add.add_argument("project", type=Path)
+    add.add_argument("--subject", required=True, help="what is to be learned, in one or more words")
+    add.add_argument("--class", dest="class_word", default="", metavar="CLASS", help="the kind of thing it is")
+    add.add_argument("--repeats", type=int, default=10, help="showings of each picture in an epoch")
+    add.add_argument("source", nargs="+", help="pictures, folders or zip archives")
+
+    verb("check", _check, "report on pictures and captions").add_argument("project", type=Path)
+
+    caption = verb("caption", _caption, "write captions with a tagger")
+    caption.add_argument("project", type=Path)
+    caption.add_argument("--with", dest="captioner", default="wd14", choices=("wd14", "demo"))
+    caption.add_argument("--model", default="", help="a folder or a hub id, where the captioner has several")
+    caption.add_argument("--trigger", default="", help="a word to put first")
+    caption.add_argument("--undesired", default="", help="tags to leave out, with commas")
+    caption.add_argument("--overwrite", action="store_true", help="also where there is a caption already")
+
+    plan = verb("plan", _plan, "say what a training run will be")
+    train = verb("train", _train, "train a LoRA, and follow it")
+    for command in (plan, train):
+        command.add_argument("project", type=Path)
+        command.add_argument(
+            "--set", action="append", default=[], metavar="GROUP.NAME=VALUE", help="change a setting for this run"
+        )
+    train.add_argument("--resume", type=Path, metavar="RUN", help="go on with a run that stopped")
+
+    verb("watch", _watch, "follow a run").add_argument("run", type=Path)
+    verb("stop", _stop, "ask a run to save and stop").add_argument("run", type=Path)
+
+    generate = verb("generate", _generate, "draw pictures")
+    grid = verb("grid", _grid, "draw a grid of LoRA files, weights and prompts")
+    for command in (generate, grid):
+        command.add_argument("project", type=Path)
+        command.add_argument("--prompt", action="append", required=True, help="may be given several times")
+        command.add_argument("--base", default="", help="base model; the project's if not given")
+        command.add_argument("--out", type=Path, default=None, metavar="DIR")
+    grid.add_argument("--weights", default="0.6,0.8,1", help="LoRA weights, with commas")
+    grid.add_argument("--last", type=int, default=1, help="how many of the latest LoRA files to compare")
+
+    lora = verbs.add_parser("lora", help="look into LoRA files").add_subparsers(required=True, metavar="COMMAND")
+    verb("info", _lora_info, "show a LoRA file's metadata", lora).add_argument("file", type=Path)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

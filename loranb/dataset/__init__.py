@@ -1,0 +1,1 @@
+"""Pictures and captions: reading, checking, sorting; no torch, no widgets."""

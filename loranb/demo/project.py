@@ -1,0 +1,53 @@
+"""The demo project: a castle under a made-up word, and a windmill, as somebody would collect them.
+
+The base model has never seen either. Pictures come in mixed sizes and shapes, each with a caption.
+"""
+
+from pathlib import Path
+
+from loranb.dataset import captions, folders
+from loranb.demo.scenes import COLOURS, GROUNDS, TIMES, Scene, draw
+from loranb.errors import ProjectError
+from loranb.project import Project
+from loranb.settings import Settings
+
+TRIGGER = "mokuba"  # means nothing to the base model, which spells it letter by letter
+SUBJECTS = {"castle": (16, 10), "windmill": (6, 4)}  # pictures and repeats
+SIZES = ((192, 192), (256, 192), (192, 256), (288, 192), (224, 224), (160, 224))
+
+
+def subject_caption(scene: Scene) -> str:
+    """Caption a demo picture as a person would: the trigger word, then what differs between pictures."""
+    if scene.object == "castle":
+        return f"{TRIGGER}, {scene.caption}"
+    return scene.caption
+
+
+def subject_scenes(subject: str) -> list[Scene]:
+    """List the demo's scenes of a subject: every colour, ground and time of day occurs."""
+    colours, count = list(COLOURS), SUBJECTS[subject][0]
+    return [
+        Scene(subject, colours[i % len(colours)], GROUNDS[(i + i // 4) % len(GROUNDS)], TIMES[i % len(TIMES)])
+        for i in range(count)
+    ]
+
+
+def make(root: Path) -> Project:
+    """Make the demo project, or open it where it has been made; edits are kept.
+
+    Raises:
+        ProjectError: the folder is something else already.
+    """
+    settings = Settings.preset("demo")
+    project = Project.create(root, settings)
+    if folders.subjects(project.img):
+        return project
+    if any(project.img.iterdir()):
+        raise ProjectError(f"{root} holds other things already; choose an empty folder for the demo project.")
+    for subject, (_, repeats) in SUBJECTS.items():
+        folder = folders.make(project.img, subject, repeats).folder
+        for number, scene in enumerate(subject_scenes(subject)):
+            picture = folder / f"{subject}_{number + 1:02d}.png"
+            draw(scene, seed=9000 + number, size=SIZES[number % len(SIZES)]).save(picture)
+            captions.write(picture, subject_caption(scene))
+    return project

@@ -1,0 +1,130 @@
+"""Model families: one file each, found by file name.
+
+A family says how its models are loaded, how captions become what the denoiser is conditioned on,
+and what its modules are called in a LoRA file. The recipe knows this protocol and no family.
+"""
+
+import importlib
+import pkgutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from loranb.errors import ModelError
+
+if TYPE_CHECKING:
+    import torch
+    from diffusers import AutoencoderKL, DDPMScheduler, DiffusionPipeline, UNet2DConditionModel
+    from torch import Tensor
+
+DEMO = "demo"
+
+
+@dataclass
+class BaseModel:
+    """A loaded base model: the parts that training and generation share.
+
+    `text_encoders` and `tokenizers` are keyed by the prefix of their modules in a LoRA file
+    (``lora_te`` for SD 1.x).
+    """
+
+    family: "Family"
+    source: str
+    unet: "UNet2DConditionModel"
+    vae: "AutoencoderKL"
+    text_encoders: dict[str, Any]
+    tokenizers: dict[str, Any]
+    noise_schedule: "DDPMScheduler"
+
+    @property
+    def name(self) -> str:
+        """The base model's name, as it stands in a LoRA file's metadata."""
+        return Path(self.source).name
+
+    def parts(self) -> list[Any]:
+        """List the torch modules."""
+        return [self.unet, self.vae, *self.text_encoders.values()]
+
+
+class Family(Protocol):
+    """What the recipe, the LoRA file and the generator need to know of a family of models."""
+
+    base_model_version: str  # ss_base_model_version in a LoRA file
+    architecture: str  # modelspec.architecture, without "/lora"
+
+    def load(self, source: str, dtype: "torch.dtype") -> BaseModel:
+        """Load a base model from a diffusers folder, a single file or a hub id."""
+        ...
+
+    def encode(self, model: BaseModel, captions: list[str], clip_skip: int) -> dict[str, "Tensor"]:
+        """Turn captions into what `denoise` is conditioned on; each tensor's first axis is the batch."""
+        ...
+
+    def denoise(self, unet: Any, noisy: "Tensor", t: "Tensor", conditioning: dict[str, "Tensor"]) -> "Tensor":
+        """Predict from noisy latents (B, C, H, W) at timesteps (B,); same shape."""
+        ...
+
+    def pipeline(self, model: BaseModel) -> "DiffusionPipeline":
+        """Return a diffusers pipeline over the same parts."""
+        ...
+
+    def unet_key(self, path: str) -> str:
+        """Name a module of the U-Net as it is called in a LoRA file."""
+        ...
+
+
+def names() -> list[str]:
+    """List the families there are, without importing any."""
+    return sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
+
+
+def family(name: str) -> Family:
+    """Import one family by name.
+
+    Raises:
+        LookupError: there is no such family.
+    """
+    if name not in names():
+        raise LookupError(f"There is no model family {name!r}; there are {', '.join(names())}.")
+    return importlib.import_module(f"{__name__}.{name}").FAMILY
+
+
+def locate(source: str) -> str:
+    """Turn what a user writes for a base model into a path or hub id that can be loaded.
+
+    Raises:
+        ModelError: nothing is there, or it is not a model.
+    """
+    if source == DEMO:
+        from loranb.demo import BASE
+
+        return str(BASE)
+    path = Path(source).expanduser()
+    if path.is_dir():
+        if not (path / "model_index.json").exists():
+            raise ModelError(
+                f"{path} is a folder without a model_index.json, so it is no diffusers model. "
+                "Give the folder that holds unet/, vae/ and text_encoder/, or a .safetensors file."
+            )
+        return str(path)
+    if path.is_file():
+        return str(path)
+    looks_local = path.is_absolute() or path.suffix in (".safetensors", ".ckpt") or source.count("/") != 1
+    if looks_local:
+        raise ModelError(
+            f"model.base = {source!r}: there is no such file or folder. Give a diffusers folder, a .safetensors "
+            'file, the id of a model on the Hugging Face hub ("owner/name"), or "demo".'
+        )
+    return source
+
+
+def load(source: str, dtype: "torch.dtype") -> BaseModel:
+    """Load a base model, frozen, in evaluation mode, on the CPU.
+
+    Raises:
+        ModelError: it cannot be found or read.
+    """
+    model = family("sd1").load(locate(source), dtype)
+    for part in model.parts():
+        part.requires_grad_(False).eval()
+    return model

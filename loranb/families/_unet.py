@@ -1,0 +1,61 @@
+"""What the U-Net families share: reading a checkpoint through diffusers, and encoding with CLIP."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import DDPMScheduler, StableDiffusionPipeline
+from torch import Tensor
+
+from loranb.errors import ModelError
+
+
+def load_pipeline(source: str, dtype: torch.dtype) -> StableDiffusionPipeline:
+    """Load a Stable Diffusion pipeline from a diffusers folder, a single file or a hub id.
+
+    Raises:
+        ModelError: with what to do about it.
+    """
+    options = {"torch_dtype": dtype, "safety_checker": None, "requires_safety_checker": False}
+    try:
+        if Path(source).is_file():
+            return StableDiffusionPipeline.from_single_file(source, **options)
+        return StableDiffusionPipeline.from_pretrained(source, **options)
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise ModelError(
+            f"The base model {source!r} could not be loaded: {_first_line(error)} "
+            "If it is on the Hugging Face hub, check its name, your connection and, for a gated model, that "
+            "you have accepted its terms and set HF_TOKEN; a folder or a .safetensors file on disk works too."
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def training_schedule(scheduler: Any) -> DDPMScheduler:
+    """Return the noise schedule a model was trained with, from the one its sampler is configured by."""
+    return DDPMScheduler.from_config(scheduler.config, clip_sample=False)
+
+
+def clip_hidden_states(text_encoder: Any, tokenizer: Any, captions: list[str], clip_skip: int) -> Tensor:
+    """Encode captions with a CLIP text model, cut at 75 tokens.
+
+    Args:
+        text_encoder: CLIPTextModel.
+        tokenizer: CLIPTokenizer.
+        captions: B texts.
+        clip_skip: 1 reads the last layer, 2 the one before it, and so on.
+
+    Returns:
+        Hidden states after the final layer norm; shape (B, 77, width).
+    """
+    words = tokenizer(
+        captions, padding="max_length", max_length=tokenizer.model_max_length, truncation=True, return_tensors="pt"
+    )
+    ids = words.input_ids.to(text_encoder.device)
+    if clip_skip == 1:
+        return text_encoder(ids).last_hidden_state
+    hidden = text_encoder(ids, output_hidden_states=True).hidden_states[-clip_skip]
+    inner = getattr(text_encoder, "text_model", text_encoder)  # transformers 5 took a level away
+    return inner.final_layer_norm(hidden)

@@ -1,0 +1,60 @@
+"""Stable Diffusion 1.x: one CLIP text encoder, noise prediction, latents at an eighth of the size."""
+
+from typing import Any
+
+import torch
+from diffusers import StableDiffusionPipeline
+from torch import Tensor
+
+from loranb.families import BaseModel
+from loranb.families._unet import clip_hidden_states, load_pipeline, training_schedule
+
+TEXT = "lora_te"
+
+
+class SD1:
+    """The family of `loranb.families.Family` for Stable Diffusion 1.x."""
+
+    base_model_version = "sd_v1"
+    architecture = "stable-diffusion-v1"
+
+    def load(self, source: str, dtype: torch.dtype) -> BaseModel:
+        """Load from a diffusers folder, a single file or a hub id."""
+        pipeline = load_pipeline(source, dtype)
+        return BaseModel(
+            family=self,
+            source=source,
+            unet=pipeline.unet,
+            vae=pipeline.vae,
+            text_encoders={TEXT: pipeline.text_encoder},
+            tokenizers={TEXT: pipeline.tokenizer},
+            noise_schedule=training_schedule(pipeline.scheduler),
+        )
+
+    def encode(self, model: BaseModel, captions: list[str], clip_skip: int) -> dict[str, Tensor]:
+        """Encode captions: ``{"hidden": (B, 77, 768)}`` for a full-size model."""
+        return {"hidden": clip_hidden_states(model.text_encoders[TEXT], model.tokenizers[TEXT], captions, clip_skip)}
+
+    def denoise(self, unet: Any, noisy: Tensor, t: Tensor, conditioning: dict[str, Tensor]) -> Tensor:
+        """Predict the noise in latents (B, 4, H, W)."""
+        return unet(noisy, t, encoder_hidden_states=conditioning["hidden"]).sample
+
+    def pipeline(self, model: BaseModel) -> StableDiffusionPipeline:
+        """Return a StableDiffusionPipeline over the same parts."""
+        return StableDiffusionPipeline(
+            vae=model.vae,
+            text_encoder=model.text_encoders[TEXT],
+            tokenizer=model.tokenizers[TEXT],
+            unet=model.unet,
+            scheduler=model.noise_schedule,
+            safety_checker=None,
+            feature_extractor=None,
+            requires_safety_checker=False,
+        )
+
+    def unet_key(self, path: str) -> str:
+        """``down_blocks.0.x`` becomes ``lora_unet_down_blocks_0_x``: diffusers' names, as kohya writes SD 1.x."""
+        return "lora_unet_" + path.replace(".", "_")
+
+
+FAMILY = SD1()

@@ -1,0 +1,104 @@
+"""What a LoRA file says about itself: kohya's ``ss_*`` keys and Stability's ``modelspec.*``.
+
+Web UIs read these to sort LoRAs by base model, to suggest a name, and to show which tags were
+trained how often. Settings that carry an ``ss`` key in their declaration are written under it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from loranb.dataset.captions import tag_frequency
+from loranb.lora.file import as_text
+from loranb.plan import Plan
+from loranb.settings import Settings, fields
+
+MODELSPEC = "1.0.1"
+
+
+@dataclass(frozen=True)
+class Moment:
+    """When in a run a file was saved."""
+
+    epoch: int
+    step: int
+    started: float  # Unix seconds
+    saved: float
+    session: int  # a number of the run's own
+
+
+def metadata(settings: Settings, plan: Plan, base: Mapping[str, str], moment: Moment) -> dict[str, str]:
+    """Make a LoRA file's metadata, all values as strings.
+
+    Args:
+        settings: with blanks filled in.
+        plan: the run's.
+        base: "name", "version" (ss_base_model_version) and "architecture" of the base model.
+        moment: when the file is saved.
+    """
+    declared = {field.ss: field.of(settings) for field in fields() if field.ss}
+    return as_text({**declared, **_kohya(settings, plan, base, moment), **_modelspec(settings, base, moment)})
+
+
+def _kohya(settings: Settings, plan: Plan, base: Mapping[str, str], moment: Moment) -> dict[str, object]:
+    side = settings.dataset.resolution
+    return {
+        "ss_session_id": moment.session,
+        "ss_training_started_at": moment.started,
+        "ss_training_finished_at": moment.saved,
+        "ss_epoch": moment.epoch,
+        "ss_steps": moment.step,
+        "ss_network_module": "networks.lora",
+        "ss_base_model_version": base["version"],
+        "ss_sd_model_name": base["name"],
+        "ss_v2": False,
+        "ss_resolution": f"({side}, {side})",
+        "ss_learning_rate": settings.optimizer.learning_rate,
+        "ss_optimizer": f"torch.optim.adamw.AdamW(weight_decay={settings.optimizer.weight_decay:g})",
+        "ss_lr_warmup_steps": warmup_steps(settings, plan),
+        "ss_num_train_images": plan.items,
+        "ss_num_reg_images": 0,
+        "ss_num_batches_per_epoch": plan.batches_per_epoch,
+        "ss_num_epochs": plan.epochs,
+        "ss_max_train_steps": plan.steps,
+        "ss_batch_size_per_device": plan.batch_size,
+        "ss_total_batch_size": plan.batch_size * plan.gradient_accumulation,
+        "ss_cache_latents": True,
+        "ss_dataset_dirs": _folders(plan),
+        "ss_tag_frequency": {
+            folder: tag_frequency(p.image.caption for p in plan.images if p.image.folder == folder)
+            for folder in _folders(plan)
+        },
+        "ss_bucket_info": {
+            "buckets": {
+                str(i): {"resolution": list(bucket.size), "count": bucket.items}
+                for i, bucket in enumerate(plan.buckets)
+            }
+        },
+    }
+
+
+def _modelspec(settings: Settings, base: Mapping[str, str], moment: Moment) -> dict[str, object]:
+    side = settings.dataset.resolution
+    return {
+        "modelspec.sai_model_spec": MODELSPEC,
+        "modelspec.architecture": f"{base['architecture']}/lora",
+        "modelspec.implementation": "diffusers",
+        "modelspec.title": settings.saving.name,
+        "modelspec.resolution": f"{side}x{side}",
+        "modelspec.date": datetime.fromtimestamp(moment.saved, UTC).isoformat(timespec="seconds"),
+        "modelspec.prediction_type": "epsilon",
+    }
+
+
+def _folders(plan: Plan) -> dict[str, dict[str, int]]:
+    found: dict[str, dict[str, int]] = {}
+    for planned in plan.images:
+        entry = found.setdefault(planned.image.folder, {"n_repeats": planned.image.repeats, "img_count": 0})
+        entry["img_count"] += 1
+    return found
+
+
+def warmup_steps(settings: Settings, plan: Plan) -> int:
+    """Return how many steps the learning rate rises."""
+    return round(settings.optimizer.warmup * plan.steps)

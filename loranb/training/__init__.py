@@ -1,0 +1,1 @@
+"""Training runs: the recipe and its parts."""

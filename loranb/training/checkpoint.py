@@ -1,0 +1,96 @@
+"""Save the LoRA, and what is needed to go on exactly where a run stopped.
+
+Randomness is drawn from the step's number alone, so the state is the LoRA's weights in fp32, the
+optimizer's and the number of the step.
+"""
+
+import io
+import time
+import zlib
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from loranb.errors import TrainingError
+from loranb.families import BaseModel
+from loranb.files import write_bytes
+from loranb.lora.adapter import Adapter
+from loranb.lora.file import save_lora
+from loranb.lora.metadata import Moment, metadata
+from loranb.plan import Plan
+from loranb.settings import Settings
+from loranb.training.run import Run
+
+DTYPES = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32}
+
+
+class Checkpoint:
+    """Writes and reads the state of one run.
+
+    Args:
+        run: where to.
+        settings: with blanks filled in.
+        plan: the run's.
+        model: the base model; its family is named in the files.
+        adapter: the LoRA.
+        optimizer: torch's, or accelerate's wrapper of it.
+    """
+
+    def __init__(self, run: Run, settings: Settings, plan: Plan, model: BaseModel, adapter: Adapter, optimizer: Any):
+        self.run, self.settings, self.plan, self.adapter, self.optimizer = run, settings, plan, adapter, optimizer
+        self._base = {
+            "name": model.name,
+            "version": model.family.base_model_version,
+            "architecture": model.family.architecture,
+        }
+        self._started = time.time()
+
+    def load(self) -> int:
+        """Go back to the last saved state; returns the steps taken, 0 for a new run.
+
+        Raises:
+            TrainingError: the state is damaged or belongs to other settings.
+        """
+        file = self.run.state_file
+        if not file.exists():
+            return 0
+        try:
+            state = torch.load(file, map_location="cpu", weights_only=True)
+            self.adapter.load(state["lora"])
+            self.optimizer.load_state_dict(state["optimizer"])
+        except Exception as error:  # a damaged file fails in many ways
+            raise TrainingError(
+                f"The saved state {file} cannot be used: {error} Delete the folder {file.parent} to begin "
+                "the run anew; the LoRA files it has saved stay."
+            ) from error
+        self._started = state["started"]
+        return state["step"]
+
+    def save_epoch(self, epoch: int, step: int) -> str:
+        """Save the LoRA and the state after an epoch; returns the file's path within the run."""
+        self._save_state(step)
+        return self._save_lora(epoch, step, self.run.lora_file(epoch=epoch))
+
+    def save_last(self, epoch: int, step: int) -> str:
+        """Save the LoRA and the state when the run ends: under its own name when it is complete, else by step."""
+        self._save_state(step)
+        done = step >= self.plan.steps
+        return self._save_lora(epoch, step, self.run.lora_file() if done else self.run.lora_file(step=step))
+
+    def _save_lora(self, epoch: int, step: int, file: Path) -> str:
+        moment = Moment(epoch, step, self._started, time.time(), zlib.crc32(self.run.name.encode()))
+        told = metadata(self.settings, self.plan, self._base, moment)
+        save_lora(file, self.adapter.tensors(), told, DTYPES[self.settings.saving.precision])
+        return file.relative_to(self.run.folder).as_posix()
+
+    def _save_state(self, step: int) -> None:
+        state = {
+            "step": step,
+            "started": self._started,
+            "lora": self.adapter.tensors(),
+            "optimizer": self.optimizer.state_dict(),
+        }
+        out = io.BytesIO()
+        torch.save(state, out)
+        write_bytes(self.run.state_file, out.getvalue())

@@ -1,0 +1,192 @@
+"""A training run's folder: what it was made from, what happened, what came of it. Never overwritten.
+
+::
+
+    runs/NAME/
+      settings.toml   every setting, blanks filled in
+      images.csv      path, sha256, size, bucket, repeats, caption of every picture
+      events.jsonl    what happened
+      log.txt         what the training process printed
+      stop            asks for a stop, while it exists
+      lora/           NAME-000002.safetensors ... NAME.safetensors
+      samples/        pictures drawn on the way
+      state/          for going on exactly where it stopped
+"""
+
+import csv
+import hashlib
+import io
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from loranb import plan as planning
+from loranb.dataset.training_set import TrainingImage, collect
+from loranb.errors import ProjectError, SettingsError
+from loranb.events import Ended, Event, Saved, read_events, to_line
+from loranb.files import write_text
+from loranb.project import SETTINGS, Project
+from loranb.settings import Settings
+
+_COLUMNS = ("path", "sha256", "width", "height", "bucket", "repeats", "caption", "folder")
+DEFAULT_SAMPLES = 2  # captions drawn when no prompt is given
+
+
+class Run:
+    """A run folder.
+
+    Args:
+        folder: an existing one; `Run.create` makes a new one.
+
+    Raises:
+        ProjectError: it is not a run's folder.
+    """
+
+    def __init__(self, folder: Path):
+        self.folder = Path(folder)
+        if not (self.folder / SETTINGS).exists():
+            raise ProjectError(f"{folder} is not a training run: it has no {SETTINGS}. Give a folder inside runs/.")
+
+    @classmethod
+    def create(cls, project: Project, settings: Settings) -> "Run":
+        """Write down what a new run will work on.
+
+        Raises:
+            ProjectError: the name is taken.
+            DatasetError: there are no usable pictures.
+        """
+        images = collect(project.img).images
+        plan = planning.plan(settings, images)
+        settings = fill_blanks(settings, project.next_version(), images)
+        name = settings.saving.name
+        if Path(name).name != name or name in (".", ".."):
+            raise SettingsError([f"saving.name = {name!r}; a name without slashes is needed, such as my_cat_v1."])
+        folder = project.runs_folder / name
+        if folder.exists():
+            raise ProjectError(
+                f"There is a run named {name} already, and runs are never overwritten. "
+                f"Leave saving.name blank for the next free name ({project.next_version()}), or choose another."
+            )
+        folder.mkdir(parents=True)
+        write_text(folder / "images.csv", _images_csv(plan))
+        settings.save(folder / SETTINGS)
+        return cls(folder)
+
+    @property
+    def name(self) -> str:
+        """The run's name; its LoRA is called the same."""
+        return self.folder.name
+
+    @property
+    def project(self) -> Project:
+        """The project it belongs to."""
+        return Project(self.folder.parent.parent)
+
+    @property
+    def events_file(self) -> Path:
+        """What happened, a line each."""
+        return self.folder / "events.jsonl"
+
+    @property
+    def log_file(self) -> Path:
+        """What the training process printed."""
+        return self.folder / "log.txt"
+
+    @property
+    def stop_file(self) -> Path:
+        """Asks the trainer to stop, while it exists."""
+        return self.folder / "stop"
+
+    @property
+    def samples(self) -> Path:
+        """Pictures drawn on the way."""
+        return self.folder / "samples"
+
+    @property
+    def state_file(self) -> Path:
+        """What is needed to go on exactly where it stopped."""
+        return self.folder / "state" / "state.pt"
+
+    def settings(self) -> Settings:
+        """Read the settings it was started with, blanks filled in."""
+        return Settings.load(self.folder / SETTINGS)
+
+    def images(self) -> list[TrainingImage]:
+        """List the pictures it was started with."""
+        return [
+            TrainingImage(
+                self.project.root / row["path"],
+                int(row["width"]),
+                int(row["height"]),
+                int(row["repeats"]),
+                row["caption"],
+                row["folder"],
+            )
+            for row in self._rows()
+        ]
+
+    def content_hashes(self) -> list[str]:
+        """List the SHA-256 of the pictures, in the order of `images`."""
+        return [row["sha256"] for row in self._rows()]
+
+    def _rows(self) -> list[dict[str, str]]:
+        with (self.folder / "images.csv").open(encoding="utf-8", newline="") as file:
+            return list(csv.DictReader(file))
+
+    def record(self, event: Event) -> Event:
+        """Append an event to the file, at once, and give it back."""
+        with self.events_file.open("a", encoding="utf-8") as file:
+            file.write(to_line(event) + "\n")
+        return event
+
+    def events(self) -> list[Event]:
+        """Read all that happened so far."""
+        return read_events(self.events_file)[0]
+
+    def ended(self) -> Ended | None:
+        """Return how the last part of the run ended; None while it is under way."""
+        events = self.events()
+        return events[-1] if events and isinstance(events[-1], Ended) else None
+
+    def lora_file(self, epoch: int | None = None, step: int | None = None) -> Path:
+        """Name a LoRA file as kohya does: by epoch, by step where it was stopped, or the final one."""
+        part = f"-step{step:08d}" if step is not None else f"-{epoch:06d}" if epoch is not None else ""
+        return self.folder / "lora" / f"{self.name}{part}.safetensors"
+
+    def loras(self) -> list[Path]:
+        """List the LoRA files that were saved, in that order; the final one is the last."""
+        saved = [self.folder / event.path for event in self.events() if isinstance(event, Saved)]
+        return [path for path in dict.fromkeys(saved) if path.exists()]
+
+
+def fill_blanks(settings: Settings, name: str, images: Sequence[TrainingImage]) -> Settings:
+    """Fill in what was left blank; what the run keeps and the LoRA's metadata says is the result."""
+    lora, optimizer, samples = settings.lora, settings.optimizer, settings.samples
+    changes: dict[str, object] = {}
+    if lora.alpha is None:
+        changes["lora.alpha"] = float(lora.rank)
+    if optimizer.text_encoder_learning_rate is None:
+        changes["optimizer.text_encoder_learning_rate"] = optimizer.learning_rate / 2
+    if not settings.saving.name.strip():
+        changes["saving.name"] = name
+    if not samples.prompts and samples.every_epochs:
+        captions = list(dict.fromkeys(image.caption for image in images if image.caption))
+        spread = max(1, len(captions) // DEFAULT_SAMPLES)
+        changes["samples.prompts"] = tuple(
+            caption.replace(" --", " ") for caption in captions[::spread][:DEFAULT_SAMPLES]
+        )
+    return settings.assign_all(changes)
+
+
+def _images_csv(plan: planning.Plan) -> str:
+    root = plan.images[0].image.path.parent.parent.parent
+    with ThreadPoolExecutor() as pool:
+        hashes = list(pool.map(lambda p: hashlib.sha256(p.image.path.read_bytes()).hexdigest(), plan.images))
+    out = io.StringIO()
+    table = csv.writer(out)
+    table.writerow(_COLUMNS)
+    for planned, content in zip(plan.images, hashes, strict=True):
+        image, bucket = planned.image, "x".join(map(str, planned.fit.bucket))
+        path = image.path.relative_to(root).as_posix()
+        table.writerow((path, content, image.width, image.height, bucket, image.repeats, image.caption, image.folder))
+    return out.getvalue()

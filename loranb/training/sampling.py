@@ -1,0 +1,54 @@
+"""Draw sample pictures with the LoRA as it is, during training."""
+
+import contextlib
+from collections.abc import Iterator
+
+import torch
+
+from loranb.families import BaseModel
+from loranb.generate.pictures import draw_with, save_picture
+from loranb.generate.prompt import SamplePrompt, parse_line
+from loranb.settings import Settings
+from loranb.training.run import Run
+
+
+def sample_prompts(settings: Settings) -> list[SamplePrompt]:
+    """Read the sample prompts; comments are left out.
+
+    Raises:
+        GenerationError: an option cannot be used.
+    """
+    side = settings.dataset.resolution
+    lines = [line for line in settings.samples.prompts if line.strip() and not line.lstrip().startswith("#")]
+    return [parse_line(line, (side, side)) for line in lines]
+
+
+def draw_samples(
+    run: Run, model: BaseModel, settings: Settings, step: int, device: torch.device
+) -> Iterator[tuple[str, str]]:
+    """Draw every sample prompt with the LoRA on `model`.
+
+    Yields:
+        The picture's path within the run, and its prompt.
+    """
+    pipeline = model.family.pipeline(model)
+    pipeline.set_progress_bar_config(disable=True)
+    with _evaluating(model, device):
+        for number, prompt in enumerate(sample_prompts(settings)):
+            picture = draw_with(pipeline, prompt, settings.model.clip_skip)
+            file = run.samples / f"{run.name}_{step:06d}_{number:02d}.png"
+            save_picture(picture, file, prompt)
+            yield file.relative_to(run.folder).as_posix(), prompt.prompt
+
+
+@contextlib.contextmanager
+def _evaluating(model: BaseModel, device: torch.device) -> Iterator[None]:
+    """Put all parts on the device and out of training mode, and back afterwards."""
+    before = [(part, part.training, part.device) for part in model.parts()]
+    try:
+        for part, _, _ in before:
+            part.eval().to(device)
+        yield
+    finally:
+        for part, training, place in before:
+            part.train(training).to(place)

@@ -1,0 +1,268 @@
+"""The WD captioner, run on real ONNX files of a few numbers."""
+
+import csv
+import http.server
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from loranb import captioners
+from loranb.captioners import compose, wd14
+from loranb.captioners.wd14 import Options
+from loranb.errors import CaptionerError
+
+onnx = pytest.importorskip("onnx")
+pytest.importorskip("onnxruntime")
+
+SIDE = 8
+RATINGS = (("general", 9), ("sensitive", 9), ("questionable", 9), ("explicit", 9))
+
+
+def tagger_folder(
+    folder: Path,
+    tags: tuple[tuple[str, int], ...],
+    weights: np.ndarray | None = None,
+    bias: tuple[float, ...] | None = None,
+    batch: str | int = "batch",
+) -> Path:
+    """Write a tagger: each probability is ``weights`` times the mean of each channel, plus ``bias``."""
+    count, floats = len(tags), onnx.TensorProto.FLOAT
+    weights = np.zeros((3, count)) if weights is None else weights
+    constants = {"w": weights / 255, "b": np.array(bias or (0.0,) * count)}
+    graph = onnx.helper.make_graph(
+        [
+            onnx.helper.make_node("ReduceMean", ["input"], ["mean"], axes=[1, 2], keepdims=0),
+            onnx.helper.make_node("MatMul", ["mean", "w"], ["product"]),
+            onnx.helper.make_node("Add", ["product", "b"], ["output"]),
+        ],
+        "tagger",
+        [onnx.helper.make_tensor_value_info("input", floats, [batch, SIDE, SIDE, 3])],
+        [onnx.helper.make_tensor_value_info("output", floats, [batch, count])],
+        [onnx.numpy_helper.from_array(value.astype(np.float32), name) for name, value in constants.items()],
+    )
+    opset = onnx.helper.make_opsetid("", 13)
+    folder.mkdir(exist_ok=True)
+    onnx.save(onnx.helper.make_model(graph, opset_imports=[opset], ir_version=8), folder / "model.onnx")
+    with (folder / "selected_tags.csv").open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(("tag_id", "name", "category", "count"))
+        table.writerows((i, name, category, 1) for i, (name, category) in enumerate(tags))
+    return folder
+
+
+def channels(folder: Path, batch: str | int = "batch") -> wd14.WD14:
+    """Load a tagger that gives the mean of the first, second and third channel, 0 to 1."""
+    return wd14.load(tagger_folder(folder, (("first", 0), ("second", 0), ("third", 0)), np.eye(3), batch=batch))
+
+
+def says(folder: Path, probabilities: dict[tuple[str, int], float], options: Options | None = None) -> str:
+    """Return the caption of a tagger that sees the same in every picture."""
+    tags, values = tuple(probabilities), tuple(probabilities.values())
+    return wd14.load(tagger_folder(folder, tags, bias=values), options).caption([plain()])[0]
+
+
+def plain(
+    colour: str | tuple[int, ...] = "black", size: tuple[int, int] = (SIDE, SIDE), mode: str = "RGB"
+) -> Image.Image:
+    return Image.new(mode, size, colour)
+
+
+def test_the_model_is_given_blue_green_red_from_0_to_255(tmp_path: Path) -> None:
+    seen = channels(tmp_path).tags(plain((255, 51, 0)))
+    assert seen == pytest.approx({"first": 0.0, "second": 0.2, "third": 1.0})
+
+
+def test_a_picture_is_padded_to_a_white_square(tmp_path: Path) -> None:
+    for size in ((2 * SIDE, SIDE), (SIDE, 2 * SIDE)):
+        assert channels(tmp_path).tags(plain(size=size)) == pytest.approx(
+            {"first": 0.5, "second": 0.5, "third": 0.5}, abs=0.02
+        )
+
+
+def test_padding_leaves_the_picture_in_the_middle() -> None:
+    padded = np.asarray(wd14.square(plain(size=(8, 4)), 8))
+    assert padded[:, 0, 0].tolist() == [255, 255, 0, 0, 0, 0, 255, 255]
+
+
+def test_what_is_transparent_becomes_white(tmp_path: Path) -> None:
+    see_through = plain((255, 0, 0, 51), mode="RGBA")
+    assert channels(tmp_path).tags(see_through) == pytest.approx({"first": 0.8, "second": 0.8, "third": 1.0}, abs=0.01)
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "P", "1", "CMYK", "RGBA"])
+def test_any_kind_of_picture_can_be_read(tmp_path: Path, mode: str) -> None:
+    picture = plain((255, 255, 255)).convert("L" if mode == "LA" else mode).convert(mode)
+    assert channels(tmp_path).tags(picture) == pytest.approx({"first": 1, "second": 1, "third": 1}, abs=0.01)
+
+
+def test_the_size_is_read_from_the_model(tmp_path: Path) -> None:
+    assert channels(tmp_path).side == SIDE
+    assert wd14.load("demo").side == 128
+
+
+@pytest.mark.parametrize("fixed", ["batch", 1])
+def test_every_picture_gets_its_own_row_in_any_batch(tmp_path: Path, fixed: str | int) -> None:
+    pictures = [plain((i, 0, 0)) for i in range(20)]
+    rows = channels(tmp_path, fixed).probabilities(pictures)
+    assert rows[:, 2] * 255 == pytest.approx(range(20), abs=1e-3)
+
+
+def test_no_pictures_give_no_captions(tmp_path: Path) -> None:
+    assert channels(tmp_path).caption([]) == []
+
+
+def test_tags_come_the_most_certain_first(tmp_path: Path) -> None:
+    assert says(tmp_path, {("tree", 0): 0.5, ("sky", 0): 0.9, ("house", 0): 0.7}) == "sky, house, tree"
+
+
+def test_a_tag_is_said_from_its_threshold_on(tmp_path: Path) -> None:
+    seen = {("sky", 0): 0.36, ("tree", 0): 0.34, ("miku", 4): 0.86, ("rin", 4): 0.84}
+    assert says(tmp_path, seen) == "miku, sky"
+    assert says(tmp_path, seen, Options(general_threshold=0.3, character_threshold=1.1)) == "sky, tree"
+
+
+def test_ratings_are_left_out_unless_asked_for(tmp_path: Path) -> None:
+    seen = dict(zip(RATINGS, (0.1, 0.3, 0.2, 0.05), strict=True)) | {("sky", 0): 0.9}
+    assert says(tmp_path, seen) == "sky"
+    assert says(tmp_path, seen, Options(ratings=True)) == "sky, sensitive"
+
+
+def test_underscores_become_spaces_but_kaomoji_keep_theirs(tmp_path: Path) -> None:
+    seen = {("long_hair", 0): 0.9, ("^_^", 0): 0.8, ("|_|", 0): 0.7}
+    assert says(tmp_path, seen) == "long hair, ^_^, |_|"
+    assert says(tmp_path, seen, Options(underscores=True)) == "long_hair, ^_^, |_|"
+
+
+@pytest.mark.parametrize("undesired", ["long_hair", "long hair", "Long Hair"])
+def test_undesired_tags_are_left_out_however_they_are_written(tmp_path: Path, undesired: str) -> None:
+    seen = {("long_hair", 0): 0.9, ("sky", 0): 0.8}
+    assert says(tmp_path, seen, Options(undesired=(undesired,))) == "sky"
+
+
+def test_the_trigger_comes_first_then_the_prefix_then_the_tags() -> None:
+    assert compose(["house", "sky"], trigger="zkl", prefix="castle") == "zkl, castle, house, sky"
+
+
+def test_nothing_is_said_twice() -> None:
+    assert compose(["Castle", "sky", "sky"], trigger="zkl", prefix="castle") == "zkl, castle, sky"
+
+
+def test_trigger_and_prefix_are_never_undesired() -> None:
+    assert compose(["city", "sky"], trigger="city", undesired=["city", "sky"]) == "city"
+
+
+def test_blanks_leave_no_comma_behind() -> None:
+    assert compose([" ", "sky "], trigger="", prefix=None) == "sky"
+
+
+def test_captioners_are_found_by_file_name() -> None:
+    assert "wd14" in captioners.names()
+    assert captioners.captioner("wd14") is wd14.load
+    with pytest.raises(LookupError, match=r"no captioner 'wd15'; there are .*wd14"):
+        captioners.captioner("wd15")
+
+
+def test_importing_a_captioner_imports_no_model_library() -> None:
+    heavy = ["torch", "onnxruntime", "huggingface_hub", "diffusers", "transformers"]
+    code = f"import sys, loranb.captioners.wd14; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("source", ["./no/such/folder", "nothing", "/no/such", "no/such/folder", Path("a/b")])
+def test_a_folder_that_is_not_there_is_said_to_be_missing(source: str | Path) -> None:
+    with pytest.raises(CaptionerError, match="no folder here"):
+        wd14.load(source)
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "selected_tags.csv"])
+def test_a_folder_without_one_of_the_files_says_which(tmp_path: Path, name: str) -> None:
+    (tagger_folder(tmp_path, RATINGS) / name).unlink()
+    with pytest.raises(CaptionerError, match=f"holds no {name}"):
+        wd14.load(tmp_path)
+
+
+def test_model_and_tags_that_do_not_fit_are_refused(tmp_path: Path) -> None:
+    with (tagger_folder(tmp_path, RATINGS) / "selected_tags.csv").open("a") as file:
+        file.write("9,one_too_many,0,1\n")
+    with pytest.raises(CaptionerError, match="gives 4 values, but .* names 5 tags"):
+        wd14.load(tmp_path)
+
+
+def test_files_that_are_something_else_are_refused(tmp_path: Path) -> None:
+    (tagger_folder(tmp_path, RATINGS) / "selected_tags.csv").write_text("<html>not found</html>\n\n1\n")
+    with pytest.raises(CaptionerError, match="is no list of tags"):
+        wd14.load(tmp_path)
+    (tmp_path / "model.onnx").write_bytes(b"<html>not found</html>")
+    with pytest.raises(CaptionerError, match="cannot be loaded"):
+        wd14.load(tmp_path)
+
+
+@pytest.fixture
+def hub() -> Iterator[str]:
+    """Serve a hub on this machine that answers as the real one does when it gives nothing."""
+
+    class Refuse(http.server.BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            status, code = {"gated": (403, "GatedRepo"), "blocked": (451, "")}.get(
+                self.path.split("/")[2], (404, "RepoNotFound")
+            )
+            self.send_response(status)
+            self.send_header("X-Error-Code", code)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        do_GET = do_HEAD  # noqa: N815
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Refuse)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def complaint(model: str, folder: Path, **environment: str) -> str:
+    """Return what is said where a model can't be downloaded; the hub's address is read at import."""
+    code = (
+        "import sys\nfrom loranb.captioners import wd14\nfrom loranb.errors import CaptionerError\n"
+        "try:\n    wd14.load(sys.argv[1])\nexcept CaptionerError as error:\n    print(error)"
+    )
+    keep = {k: v for k, v in os.environ.items() if not k.startswith("HF_") and not k.lower().endswith("_proxy")}
+    done = subprocess.run(
+        [sys.executable, "-c", code, model],
+        env=keep | {"HF_HOME": str(folder)} | environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    ("model", "advice"),
+    [
+        ("someone/gated", "Accept its terms"),
+        ("someone/misspelt", "Check the spelling"),
+        ("someone/blocked", "HF_ENDPOINT to a mirror"),
+    ],
+)
+def test_a_model_that_the_hub_does_not_give_comes_with_advice(
+    hub: str, tmp_path: Path, model: str, advice: str
+) -> None:
+    said = complaint(model, tmp_path, HF_ENDPOINT=hub)
+    assert advice in said
+    assert "give that folder" in said
+
+
+def test_offline_is_said_to_be_switched_on(tmp_path: Path) -> None:
+    assert "HF_HUB_OFFLINE is set" in complaint("someone/tagger", tmp_path, HF_HUB_OFFLINE="1")

@@ -1,0 +1,36 @@
+import pytest
+
+from loranb.events import KINDS, Ended, Saved, Step, from_line, read_events, to_line
+
+EXAMPLES = [Step(1, 1, 0.5, {"unet": 1e-4}, 2.0), Saved(1, 10, "lora/ä.safetensors"), Ended("failed", 3, "why\nso")]
+
+
+@pytest.mark.parametrize("event", EXAMPLES)
+def test_an_event_comes_back_from_its_line(event):
+    assert from_line(to_line(event)) == event
+
+
+def test_an_event_is_one_line_whatever_it_says():
+    assert all("\n" not in to_line(event) for event in EXAMPLES)
+
+
+def test_a_kind_from_the_future_is_left_out():
+    assert from_line('{"event": "Danced", "step": 1}') is None
+
+
+def test_a_half_written_line_is_left_for_the_next_time(tmp_path):
+    file = tmp_path / "events.jsonl"
+    lines = [to_line(event) for event in EXAMPLES]
+    file.write_text(lines[0] + "\n" + lines[1][:20], encoding="utf-8")
+    first, position = read_events(file)
+    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    rest, _ = read_events(file, position)
+    assert first + rest == EXAMPLES
+
+
+def test_no_file_is_no_events(tmp_path):
+    assert read_events(tmp_path / "none") == ([], 0)
+
+
+def test_kinds_are_known_by_their_names():
+    assert all(name == kind.__name__ for name, kind in KINDS.items())

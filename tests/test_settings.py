@@ -1,0 +1,85 @@
+import tomllib
+
+import pytest
+
+from loranb.errors import SettingsError
+from loranb.settings import Settings, advice, fields, presets
+
+
+def test_every_setting_survives_the_file(tmp_path):
+    asked = Settings().assign_all({"lora.rank": 32, "lora.alpha": 8, "samples.prompts": ("a, --w 64", "ü")})
+    asked.save(tmp_path / "settings.toml")
+    assert Settings.load(tmp_path / "settings.toml") == asked
+
+
+def test_the_file_says_of_each_setting_what_it_does_and_what_is_allowed():
+    text = Settings().to_toml()
+    flat = " ".join(line.lstrip("# ") for line in text.splitlines())
+    for field in fields():
+        assert f"{field.name} =" in text
+        assert " ".join(field.help.split()) in flat
+    assert "(1 to 1024)" in flat
+
+
+def test_every_setting_has_help_that_is_a_sentence():
+    for field in fields():
+        assert len(field.help) > 40, field.path
+        assert field.help.endswith("."), field.path
+
+
+@pytest.mark.parametrize("text", ["lora.rank=32", "lora.alpha=8", "optimizer.schedule=linear", "dataset.flip=true"])
+def test_the_command_line_changes_what_it_names_and_nothing_else(text):
+    path, value = text.split("=")
+    changed = Settings().assign_text([text])
+    different = [f.path for f in fields() if f.of(changed) != f.of(Settings())]
+    assert different == [path]
+    assert str(next(f for f in fields() if f.path == path).of(changed)).lower().startswith(value)
+
+
+def test_an_empty_value_means_blank():
+    assert Settings().assign("lora.alpha", 4).assign_text(["lora.alpha="]).lora.alpha is None
+
+
+def test_all_problems_are_told_at_once():
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_values({"lora": {"rank": 0, "rnak": 3}, "optimizer": {"learning_rate": "fast"}})
+    assert caught.value.problems == [
+        "lora.rank = 0; expected a whole number, 1 to 1024.",
+        "lora.rnak is not a setting; did you mean lora.rank?",
+        "optimizer.learning_rate = 'fast'; expected a number, above 0, to 10.",
+    ]
+
+
+def test_text_that_sets_nothing_is_told():
+    with pytest.raises(SettingsError, match="lora.rank=32"):
+        Settings().assign_text(["lora.rank"])
+
+
+def test_a_file_that_is_no_toml_is_told(tmp_path):
+    (tmp_path / "s.toml").write_text("rank = = 3")
+    with pytest.raises(SettingsError, match="is not a settings file"):
+        Settings.load(tmp_path / "s.toml")
+
+
+def test_alpha_above_rank_is_advice_and_no_problem():
+    assert any("lora.alpha" in said for said in advice(Settings().assign("lora.alpha", 64)))
+    assert advice(Settings()) == []
+
+
+@pytest.mark.parametrize("name", presets())
+def test_every_preset_can_be_used(name):
+    assert isinstance(Settings.preset(name), Settings)
+
+
+def test_no_kohya_key_is_claimed_twice():
+    keys = [field.kohya for field in fields() if field.kohya]
+    assert len(keys) == len(set(keys))
+
+
+def test_a_not_a_number_is_refused():
+    with pytest.raises(SettingsError):
+        Settings().assign("optimizer.learning_rate", float("nan"))
+
+
+def test_values_in_the_file_are_plain_toml():
+    assert tomllib.loads(Settings().to_toml())["lora"]["rank"] == Settings().lora.rank

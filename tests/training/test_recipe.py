@@ -1,0 +1,241 @@
+"""The recipe on a real, tiny Stable Diffusion: real files, real losses, no mocks."""
+
+import json
+import re
+
+import pytest
+import torch
+
+from loranb.errors import ModelError, ProjectError, TrainingError
+from loranb.events import Ended, EpochEnded, Sampled, Saved, Started, Step
+from loranb.lora.file import load_lora
+from loranb.training.recipe import train
+from loranb.training.run import Run
+
+
+def trained(project, **changes):
+    run = Run.create(project, project.settings().assign_all(changes))
+    return run, list(train(run))
+
+
+def losses(events):
+    return [event.loss for event in events if isinstance(event, Step)]
+
+
+def test_the_run_keeps_the_horizon_that_the_plan_promised(small_project):
+    from loranb.dataset.training_set import collect
+    from loranb.plan import plan
+
+    horizon = plan(small_project.settings(), collect(small_project.img).images)
+    run, events = trained(small_project)
+    steps = [event for event in events if isinstance(event, Step)]
+    assert [event.step for event in steps] == list(range(1, horizon.steps + 1))
+    assert [event.step for event in events if isinstance(event, EpochEnded)] == [
+        horizon.steps_per_epoch,
+        horizon.steps,
+    ]
+    assert isinstance(events[-1], Ended)
+    assert events[-1].why == "finished"
+    assert [e for e in run.events() if not isinstance(e, Saved)] == [e for e in events if not isinstance(e, Saved)]
+
+
+def test_the_file_is_what_kohyas_tools_expect(small_project):
+    run, _ = trained(small_project)
+    tensors, told = load_lora(run.lora_file())
+    key = re.compile(r"lora_(unet|te)_\w+\.(lora_down\.weight|lora_up\.weight|alpha)")
+    assert all(key.fullmatch(name) for name in tensors)
+    assert all("text_model_encoder_layers_" in name for name in tensors if name.startswith("lora_te_"))
+    assert any(name.startswith("lora_te_") for name in tensors)
+    assert told["ss_network_dim"] == "4"
+    assert float(told["ss_network_alpha"]) == 4
+    assert told["ss_base_model_version"] == "sd_v1"
+    assert told["ss_output_name"] == run.name == "small_v1a"
+    assert told["modelspec.architecture"] == "stable-diffusion-v1/lora"
+    assert re.fullmatch(r"[0-9a-f]{64}", told["sshs_model_hash"])
+    assert json.loads(told["ss_dataset_dirs"]) == {
+        "1_windmill": {"n_repeats": 1, "img_count": 2},
+        "2_red castle": {"n_repeats": 2, "img_count": 3},
+    }
+    assert json.loads(told["ss_tag_frequency"])["2_red castle"]["mokuba"] == 3
+
+
+def test_diffusers_draws_the_same_from_the_file_as_from_training(small_project, tiny_base, caplog):
+    """No key left over or missing, and the picture that training's own weights give."""
+    from diffusers import StableDiffusionPipeline
+
+    from loranb import families
+    from loranb.lora.adapter import attach
+
+    run, _ = trained(small_project, **{"saving.precision": "fp32", "optimizer.learning_rate": 1e-2})
+    tensors, _ = load_lora(run.lora_file())
+
+    def draw(pipeline):
+        pipeline.set_progress_bar_config(disable=True)
+        made = pipeline(
+            "mokuba, castle", width=64, height=64, num_inference_steps=3, generator=torch.Generator().manual_seed(1),
+            output_type="pt",
+        )  # fmt: skip
+        return made.images
+
+    def pipeline():
+        return StableDiffusionPipeline.from_pretrained(tiny_base, safety_checker=None, feature_extractor=None)
+
+    own = families.load(str(tiny_base), torch.float32)
+    adapter = attach(own, 4, 4.0, text_encoder=True)
+    adapter.load(tensors)
+    same_scheduler = pipeline()
+    from_training = own.family.pipeline(own)
+    from_training.scheduler = same_scheduler.scheduler
+    wanted = draw(from_training)
+
+    caplog.clear()
+    loaded = pipeline()
+    loaded.load_lora_weights(str(run.lora_file()))
+    assert not [record for record in caplog.records if "key" in record.getMessage().lower()]
+    in_pipeline = sum(name.endswith(".alpha") for name in tensors)
+    assert in_pipeline == sum(
+        hasattr(module, "lora_A") and len(module.lora_A) == 1
+        for part in (loaded.unet, loaded.text_encoder)
+        for module in part.modules()
+    )
+    assert (draw(loaded) - wanted).abs().max() < 1e-3
+    assert (draw(pipeline()) - wanted).abs().max() > 1e-2  # the LoRA does something
+
+
+def test_the_same_seed_gives_the_same_losses(small_project):
+    first, second = trained(small_project)[1], trained(small_project)[1]
+    assert losses(first) == losses(second)
+    assert losses(first) != losses(trained(small_project, **{"length.seed": 7})[1])
+
+
+@pytest.mark.parametrize("text_encoder", [True, False])
+def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(small_project, text_encoder):
+    changes = {"lora.text_encoder": text_encoder, "dataset.flip": True, "dataset.shuffle_tags": True}
+    whole, whole_events = trained(small_project, **changes)
+    run = Run.create(small_project, small_project.settings().assign_all(changes))
+    first = []
+    for event in train(run):
+        first.append(event)
+        if isinstance(event, Step) and event.step == 3:
+            run.stop_file.touch()
+    assert first[-1].why == "stopped"
+    assert run.lora_file(step=3).exists()
+    second = list(train(run))
+    assert losses(first) + losses(second) == losses(whole_events)
+    assert next(e for e in second if isinstance(e, Started)).first_step == 3
+    wanted, _ = load_lora(whole.lora_file())
+    got, _ = load_lora(run.lora_file())
+    assert all(torch.equal(got[name], wanted[name]) for name in wanted)
+
+
+def test_whoever_stops_reading_loses_nothing(small_project):
+    run = Run.create(small_project, small_project.settings())
+    events = train(run)
+    for event in events:
+        if isinstance(event, Step) and event.step == 2:
+            break
+    events.close()
+    assert run.lora_file(step=2).exists()
+
+
+def test_an_error_in_a_view_loses_nothing(small_project):
+    run = Run.create(small_project, small_project.settings())
+    events = train(run)
+    for event in events:
+        if isinstance(event, Step) and event.step == 2:
+            with pytest.raises(KeyboardInterrupt):
+                events.throw(KeyboardInterrupt())
+            break
+    assert run.lora_file(step=2).exists()
+
+
+def test_a_frozen_text_encoder_is_left_out_of_the_file(small_project):
+    run, _ = trained(small_project, **{"lora.text_encoder": False})
+    assert all(name.startswith("lora_unet_") for name in load_lora(run.lora_file())[0])
+
+
+def test_accumulated_batches_count_as_one_step(small_project):
+    _, events = trained(small_project, **{"length.gradient_accumulation": 2, "length.epochs": 1})
+    assert len(losses(events)) == 3  # 8 items in batches of 2 over 2 buckets: 5 batches, 3 steps
+
+
+def test_every_epoch_is_saved_and_the_last_has_no_number(small_project):
+    run, _ = trained(small_project, **{"length.epochs": 3})
+    names = [path.name for path in run.loras()]
+    assert names == ["small_v1a-000001.safetensors", "small_v1a-000002.safetensors", "small_v1a.safetensors"]
+
+
+def test_samples_are_drawn_from_the_prompt_lines(small_project):
+    line = "mokuba, castle --n blurry --w 64 --h 96 --s 2 --d 5 --l 3"
+    run, events = trained(small_project, **{"samples.prompts": (line,), "samples.every_epochs": 1})
+    from PIL import Image
+
+    drawn = [event for event in events if isinstance(event, Sampled)]
+    assert [event.epoch for event in drawn] == [1, 2]
+    picture = Image.open(run.folder / drawn[0].path)
+    assert picture.size == (64, 96)
+    assert "blurry" in picture.info["parameters"]
+
+
+def test_drawing_samples_does_not_change_what_is_learned(small_project):
+    without = trained(small_project)[1]
+    line = "mokuba --w 64 --h 64 --s 2"
+    sampled = trained(small_project, **{"samples.prompts": (line,), "samples.every_epochs": 1})[1]
+    assert losses(without) == losses(sampled)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"memory.precision": "bf16"},
+        {"memory.gradient_checkpointing": True},
+        {"optimizer.min_snr_gamma": 5},
+        {"optimizer.schedule": "constant", "optimizer.warmup": 0},
+        {"dataset.caption_dropout": 0.5, "lora.text_encoder": False},
+        {"model.clip_skip": 2},
+    ],
+)
+def test_every_setting_trains(small_project, changes):
+    _, events = trained(small_project, **changes)
+    assert events[-1].why == "finished"
+    assert all(0 < loss < 10 for loss in losses(events))
+
+
+def test_gradient_checkpointing_changes_no_loss(small_project):
+    plain = losses(trained(small_project)[1])
+    assert losses(trained(small_project, **{"memory.gradient_checkpointing": True})[1]) == pytest.approx(plain, rel=1e-5)
+
+
+def test_a_second_run_finds_its_pictures_encoded(small_project):
+    trained(small_project)
+    cache = small_project.cache / "latents"
+    before = {path: path.stat().st_mtime_ns for path in cache.iterdir()}
+    trained(small_project)
+    assert {path: path.stat().st_mtime_ns for path in cache.iterdir()} == before
+
+
+def test_a_changed_picture_is_encoded_anew(small_project):
+    from PIL import Image
+
+    trained(small_project)
+    before = len(list((small_project.cache / "latents").iterdir()))
+    Image.new("RGB", (80, 80), "green").save(small_project.img / "1_windmill/windmill_0.png")
+    trained(small_project)
+    assert len(list((small_project.cache / "latents").iterdir())) == before + 1
+
+
+def test_a_loss_that_is_no_number_ends_the_run_with_advice(small_project):
+    with pytest.raises(TrainingError, match="learning rate lower than"):
+        trained(small_project, **{"optimizer.learning_rate": 9.0, "length.epochs": 60, "optimizer.max_grad_norm": 0})
+
+
+def test_a_run_is_never_overwritten(small_project):
+    run = Run.create(small_project, small_project.settings())
+    with pytest.raises(ProjectError, match="never overwritten"):
+        Run.create(small_project, small_project.settings().assign("saving.name", run.name))
+
+
+@pytest.mark.parametrize("base", ["/nowhere/model", "nowhere.safetensors"])
+def test_a_base_model_that_is_not_there_is_told(small_project, base):
+    with pytest.raises(ModelError, match="no such file or folder"):
+        trained(small_project, **{"model.base": base})
