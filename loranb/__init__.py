@@ -14,6 +14,7 @@ Names are resolved when they are used: ``import loranb`` loads neither torch nor
 """
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from loranb.workplace import open_project as open  # noqa: A004  `loranb.open("my_cat")` reads as meant
 
 __version__ = "0.1.0"
+
+# transformers complains at import that torchvision is missing; loranb does without it on purpose.
+os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 
 _PLACES = {
     "open": ("loranb.workplace", "open_project"),

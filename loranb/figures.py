@@ -128,7 +128,9 @@ def _draw_losses(axes: "Axes", numbers: Curve) -> None:
     axes.plot(numbers.steps, numbers.means, color=LOSS, linewidth=2.4, label="running mean")
     if numbers.epochs:
         at, losses = [e.step for e in numbers.epochs], [e.loss for e in numbers.epochs]
-        axes.plot(at, losses, "o", color=EPOCH, markersize=6, mec="white", mew=1, label="mean of an epoch", zorder=3)
+        axes.plot(
+            at, losses, "o", color=EPOCH, markersize=6, mec="white", mew=1, label="mean of an epoch", zorder=3
+        )
     axes.set_ylabel("loss")
     axes.set_ylim(*numbers.loss_range)
     if numbers.steps:
@@ -199,7 +201,9 @@ def samples_figure(folder: Path, events: Sequence[Event]) -> "Figure | None":
             if row == 0:
                 axes.set_title(f"epoch {epochs[step]}", fontsize=9, color=INK)
         words = prompt if len(prompt) <= 90 else prompt[:87] + "..."
-        cells[row, 0].text(0, -0.04, words, transform=cells[row, 0].transAxes, va="top", fontsize=8, color="#666")
+        cells[row, 0].text(
+            0, -0.04, words, transform=cells[row, 0].transAxes, va="top", fontsize=8, color="#666"
+        )
     return figure
 
 

@@ -9,9 +9,13 @@ from typing import Any
 
 from loranb.dataset.training_set import collect
 from loranb.demo import BASE
+from loranb.demo.evaluate import CFG, STEPS, add_lora, draw_pictures, load_pipeline, subject_seen, subject_trials
 from loranb.demo.project import TRIGGER, make
 from loranb.errors import TrainingError
 from loranb.events import Step
+from loranb.generate.grid import GridPlan, draw_grid, save_grid
+from loranb.generate.pictures import Generator
+from loranb.generate.prompt import SamplePrompt
 from loranb.plan import plan
 from loranb.training import launch
 from loranb.training.follow import follow_in_words
@@ -67,3 +71,24 @@ def walk(out: Path, tell: Callable[[str], None]) -> dict[str, Any]:
         "trigger": TRIGGER,
         "prompts": list(PROMPTS),
     }
+
+
+def _grid(run: Run, lora: Path) -> Path:
+    """Draw the prompts without the LoRA and at three weights."""
+    generator = Generator.open("demo")
+    side = run.settings().dataset.resolution
+    rows = [SamplePrompt(prompt, width=side, height=side, steps=STEPS, cfg_scale=CFG, seed=1) for prompt in PROMPTS]
+    layout = GridPlan.of(rows, [lora], weights=(0.6, 0.8, WEIGHT))
+    file = run.project.root / "grids" / f"{run.name}.png"
+    save_grid(layout, list(draw_grid(generator, layout)), file)
+    return file
+
+
+def _castles_seen(lora: Path) -> tuple[float, float]:
+    """Count castles with and without the LoRA, over the same prompts and seeds."""
+    trials = subject_trials(TRIGGER, PAIRS)
+    prompts, seeds = [trial.prompt for trial in trials], [trial.seed for trial in trials]
+    pipeline = load_pipeline()
+    without = subject_seen(draw_pictures(pipeline, prompts, seeds))
+    add_lora(pipeline, lora, WEIGHT)
+    return subject_seen(draw_pictures(pipeline, prompts, seeds)), without

@@ -1,11 +1,16 @@
 """What the U-Net families share: reading a checkpoint through diffusers, and encoding with CLIP."""
 
+import contextlib
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
 from diffusers import DDPMScheduler, StableDiffusionPipeline
+from diffusers.utils import logging
 from torch import Tensor
+from transformers.utils import logging as transformers_logging
 
 from loranb.errors import ModelError
 
@@ -18,15 +23,30 @@ def load_pipeline(source: str, dtype: torch.dtype) -> StableDiffusionPipeline:
     """
     options = {"torch_dtype": dtype, "safety_checker": None, "requires_safety_checker": False}
     try:
-        if Path(source).is_file():
-            return StableDiffusionPipeline.from_single_file(source, **options)
-        return StableDiffusionPipeline.from_pretrained(source, **options)
+        with _quietly():
+            if Path(source).is_file():
+                return StableDiffusionPipeline.from_single_file(source, **options)
+            return StableDiffusionPipeline.from_pretrained(source, **options)
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise ModelError(
             f"The base model {source!r} could not be loaded: {_first_line(error)} "
             "If it is on the Hugging Face hub, check its name, your connection and, for a gated model, that "
             "you have accepted its terms and set HF_TOKEN; a folder or a .safetensors file on disk works too."
         ) from error
+
+
+@contextlib.contextmanager
+def _quietly() -> Iterator[None]:
+    """Hide progress bars, and the notice that ``torch_dtype`` will be named ``dtype``: diffusers 0.39 needs the old."""
+    logging.disable_progress_bar()
+    transformers_logging.disable_progress_bar()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            yield
+    finally:
+        logging.enable_progress_bar()
+        transformers_logging.enable_progress_bar()
 
 
 def _first_line(error: Exception) -> str:

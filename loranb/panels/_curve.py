@@ -37,7 +37,7 @@ def svg(events: Sequence[Event]) -> str:
     numbers = curve(events)
     across = Scale(0, _shown_steps(numbers), LEFT, WIDTH - RIGHT)
     parts = [
-        f'<svg class="loranb-curve" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="loss and learning rate" '
+        f'<svg class="lb-curve" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="loss, learning rate" '
         f'style="width:100%;max-width:{WIDTH}px;height:auto;display:block;font:12px sans-serif" '
         'fill="currentColor" xmlns="http://www.w3.org/2000/svg">',
         _legend(numbers),
@@ -50,7 +50,9 @@ def svg(events: Sequence[Event]) -> str:
     return "".join(parts)
 
 
-def decimate(steps: Sequence[int], values: Sequence[float], most: int = MOST_POINTS) -> list[tuple[int, float]]:
+def decimate(
+    steps: Sequence[int], values: Sequence[float], most: int = MOST_POINTS
+) -> list[tuple[int, float]]:
     """Thin a line out to at most `most` points; of each stretch its lowest and highest are kept."""
     points = [point for point in zip(steps, values, strict=True) if math.isfinite(point[1])]
     if len(points) <= most:
@@ -101,7 +103,9 @@ def _losses(numbers: Curve, across: Scale) -> str:
 
 
 def _rates(numbers: Curve, across: Scale) -> str:
-    high = max((rate for rates in numbers.rates.values() for rate in rates if math.isfinite(rate)), default=0.0)
+    high = max(
+        (rate for rates in numbers.rates.values() for rate in rates if math.isfinite(rate)), default=0.0
+    )
     up = Scale(0, high * 1.12 or 1.0, RATE_BOTTOM, RATE_TOP)
     labels = [(0.0, "0"), (high, _short(high))] if high else [(0.0, "0")]
     parts = [_values_axis(up, labels, "learning rate" if not numbers.rates else "")]
@@ -177,7 +181,9 @@ def _line(points: Sequence[tuple[int, float]], across: Scale, up: Scale, style: 
     return f'<polyline points="{places}" fill="none" stroke-linejoin="round" stroke-linecap="round" {style}/>'
 
 
-def _text(x: float, y: float, words: str, anchor: str = "start", opacity: float = 0.9, extra: str = "") -> str:
+def _text(
+    x: float, y: float, words: str, anchor: str = "start", opacity: float = 0.9, extra: str = ""
+) -> str:
     place = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill-opacity="{opacity}" {extra}'
     return f"<text {place}>{escape(words)}</text>"
 

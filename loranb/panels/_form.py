@@ -11,7 +11,7 @@ import ipywidgets as w
 
 from loranb.errors import SettingsError
 from loranb.panels._platform import with_titles
-from loranb.panels._show import escape, shown
+from loranb.panels._show import escape, shown, small
 from loranb.settings import SettingField, Settings, group_title, grouped
 
 
@@ -30,12 +30,13 @@ class FieldRow(w.Box):
         self._filling = False
         self.input = _input_for(field)
         self.hint = w.HTML()
-        label = f"<b>{escape(field.label)}</b><div class='lb-hint'>{escape(field.help)}</div>"
+        name = field.label[:1].upper() + field.label[1:]
+        label = f"<b>{escape(name)}</b>{small(field.help)}"
         wide = field.kind in (str, tuple) and not field.choices
         side = w.VBox(
-            [self.input, self.hint], layout=w.Layout(width="100%" if wide else "200px", flex="0 0 auto")
+            [self.input, self.hint], layout=w.Layout(width="auto" if wide else "210px", flex="0 0 auto")
         )
-        text = w.HTML(label, layout=w.Layout(flex="1 1 auto", width="100%" if wide else "0"))
+        text = w.HTML(label, layout=w.Layout(flex="1 1 auto", width="auto" if wide else "0"))
         layout = w.Layout(flex_flow="column" if wide else "row", width="100%", grid_gap="4px 20px")
         super().__init__([text, side], layout=layout)
         self.add_class("lb-field")
@@ -65,7 +66,7 @@ class FieldRow(w.Box):
 
 
 class Form(w.VBox):
-    """All settings, a group at a time.
+    """All settings, a group at a time; it holds the defaults until `show` is called.
 
     Args:
         read: gives the settings as they are now.
@@ -76,7 +77,7 @@ class Form(w.VBox):
     def __init__(self, read: Callable[[], Settings], keep: Callable[[Settings | None], None]):
         self._read, self._keep = read, keep
         self.notice = w.HTML()
-        settings = read()
+        settings = Settings()
         groups = grouped()
         self.rows = {
             field.path: FieldRow(field, field.of(settings), shown(self._edited, self.notice))
@@ -106,7 +107,7 @@ class Form(w.VBox):
         plain = [self.rows[field.path] for field in fields if not field.advanced]
         advanced = [self.rows[field.path] for field in fields if field.advanced]
         if advanced:
-            more = w.Accordion([w.VBox(advanced)], selected_index=None, layout=w.Layout(width="100%"))
+            more = w.Accordion([w.VBox(advanced)], selected_index=None, layout=w.Layout(width="auto"))
             plain.append(with_titles(more, [f"For experts ({len(advanced)})"]))
         return w.VBox(plain, layout=w.Layout(width="100%"))
 
@@ -133,8 +134,8 @@ class Form(w.VBox):
 
 
 def _input_for(field: SettingField) -> w.Widget:
-    """Choose a widget by what the setting may be; each change of a number counts, of a text when it is left."""
-    full = w.Layout(width="100%")
+    """Choose a widget by what the setting may be; a number counts as it is typed, a text when it is left."""
+    full = w.Layout(width="auto")
     if field.kind is bool:
         return w.Checkbox(description="on", indent=False, layout=full)
     if field.choices:

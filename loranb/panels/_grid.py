@@ -41,7 +41,7 @@ class PagedGrid(w.VBox):
         columns = f"repeat(auto-fill, minmax(min({narrowest}px, 100%), 1fr))"
         grid = w.GridBox(
             self._cards,
-            layout=w.Layout(grid_template_columns=columns, grid_gap="10px", width="100%", overflow="hidden"),
+            layout=w.Layout(grid_template_columns=columns, grid_gap="10px", margin="4px 0 6px 0"),
         )
         super().__init__([self.bars[0], grid, self.bars[1]], layout=w.Layout(width="100%"))
         self.refresh()
@@ -101,7 +101,7 @@ def picture_view(width: str, height: str) -> w.Image:
 
 
 def show_thumbnail(view: w.Image, picture: Path, cache: Path) -> str:
-    """Fill a place with a picture's thumbnail, or hide it; return why the picture cannot be read, or nothing."""
+    """Fill a place with a picture's thumbnail; where it cannot be read, hide it and return why."""
     try:
         if not picture.exists():
             raise DatasetError(f"{picture.name} is not there any more; it was moved or renamed.")

@@ -37,19 +37,24 @@ STYLE = """<style>
   border-bottom: 1px solid rgba(128,128,128,.25); }
 .loranb table.lb-table td.lb-number, .loranb table.lb-table th.lb-number { text-align: right;
   font-variant-numeric: tabular-nums; }
+.loranb .widget-box, .loranb .widget-hbox, .loranb .widget-vbox { overflow: visible; }
+.loranb textarea { font-family: inherit; line-height: 1.4; }
 .loranb .lb-bar { justify-content: center; }
 .loranb .lb-bar .widget-html { margin: 0 14px; }
 .loranb .lb-tools { flex-flow: row wrap; align-items: center; grid-gap: 4px 6px; width: 100%; }
 .loranb .lb-card { border: 1px solid rgba(128,128,128,.32); border-radius: 6px; padding: 8px; margin: 0;
   min-width: 0; box-sizing: border-box; background: rgba(128,128,128,.04); overflow: hidden; }
 .loranb .lb-card-bad { border-color: #d32f2f; background: rgba(211,47,47,.09); }
-.loranb .lb-card-warned { border-color: #f59f00; background: rgba(255,160,0,.09); }
 .loranb .lb-picture { object-fit: contain; margin: 0; border-radius: 4px; background: rgba(128,128,128,.10); }
-.loranb .lb-name { font-weight: 600; font-size: 12px; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
-.loranb .lb-said { font-size: 12px; line-height: 1.35; overflow-wrap: anywhere; }
+.loranb .lb-name { font-weight: 600; font-size: 12px; overflow: hidden; text-overflow: ellipsis;
+  white-space: nowrap; }
+.loranb .lb-said { font-size: 12px; line-height: 1.35; overflow-wrap: anywhere; margin-top: 2px; }
+.loranb .lb-remark { border-left: 3px solid #f59f00; background: rgba(255,160,0,.15); padding: 2px 6px; }
 .loranb .lb-field { padding: 7px 0; border-bottom: 1px solid rgba(128,128,128,.18); overflow: hidden; }
 .loranb .lb-wrong { font-size: 12px; color: #d32f2f; overflow-wrap: anywhere; }
-.loranb .lb-chooser .widget-toggle-button { border-radius: 14px; margin: 2px; }
+.loranb .lb-chooser .widget-toggle-button { border-radius: 14px; margin: 2px; box-shadow: none; }
+.loranb .lb-chooser .widget-toggle-button.mod-active
+  { background: var(--jp-brand-color1, #1976d2); color: #fff; }
 </style>"""
 
 

@@ -56,7 +56,7 @@ class ImagesPanel(Panel):
         self.notice = w.HTML()
         cards = [PictureCard(project.cache, shown(self._move, self.notice)) for _ in range(ON_A_PAGE)]
         self.grid = PagedGrid(cards, narrowest=180)
-        self.view.observe(shown(lambda _: self._show_view(), self.notice), "value")
+        self.view.observe(shown(lambda _: self._view_chosen(), self.notice), "value")
         self.again.on_click(shown(lambda _: self.refresh(), self.notice))
         tools = w.HBox([self.view, self.again])
         tools.add_class("lb-tools")
@@ -66,10 +66,9 @@ class ImagesPanel(Panel):
 
     def refresh(self) -> None:
         """Read the project's folder anew and show it."""
-        found = folders.subjects(self.project.img)
+        found = sorted(folders.subjects(self.project.img), key=lambda subject: subject.words)
         self.pictures = self._scan([path for subject in found for path in subject.pictures()])
-        _platform.close_all(self.subjects.children)
-        self.subjects.children = [SubjectRow(subject, self._repeat) for subject in found]
+        self._list_subjects(found)
         holding = [subject for subject in found if subject.pictures()]
         usable = bool(self.pictures) and all(picture.usable for picture in self.pictures)
         said = message("good" if usable else "warning", verdict(self.pictures, len(holding)))
@@ -77,6 +76,14 @@ class ImagesPanel(Panel):
         self.verdict.value = said + (message("warning", "\n".join(ignored)) if ignored else "")
         self._offer_views(found)
         self._show_view(keep_page=True)
+
+    def _list_subjects(self, subjects: Sequence[Subject]) -> None:
+        rows = list(self.subjects.children)
+        _platform.close_all(rows[len(subjects) :])
+        rows = rows[: len(subjects)] + [SubjectRow(self._repeat) for _ in subjects[len(rows) :]]
+        for row, subject in zip(rows, subjects, strict=True):
+            row.show(subject)
+        self.subjects.children = rows
 
     def _scan(self, paths: Sequence[Path]) -> list[Picture]:
         """Inspect pictures, those that have not changed since the last time from memory."""
@@ -99,6 +106,10 @@ class ImagesPanel(Panel):
         if tuple(options) != tuple(self.view.options):
             self.view.options = options
             self.view.value = chosen
+
+    def _view_chosen(self) -> None:
+        self.notice.value = ""
+        self._show_view()
 
     def _show_view(self, keep_page: bool = False) -> None:
         view = self.view.value
@@ -128,7 +139,8 @@ class ImagesPanel(Panel):
             said = f"{back.name} is back in {back.parent.name}."
         else:
             curation.discard(card.picture.path, self.project.discarded)
-            said = f'{card.picture.path.name} was taken out. It is kept: choose "Taken out" above to put it back.'
+            name = card.picture.path.name
+            said = f'{name} was taken out. It is kept: choose "Taken out" above to put it back.'
         self.refresh()
         self.notice.value = message("info", said)
 
@@ -143,13 +155,13 @@ class AddForm(w.VBox):
     def __init__(self, add: Callable[[str, int, Sequence[Path]], Added]):
         self._add = add
         self.subject = w.Text(
-            placeholder="a name or made-up word, such as mokuba", layout=w.Layout(width="100%")
+            placeholder="a name or made-up word, such as mokuba", layout=w.Layout(width="auto")
         )
-        self.kind = w.Text(placeholder="what it is, such as castle", layout=w.Layout(width="100%"))
+        self.kind = w.Text(placeholder="what it is, such as castle", layout=w.Layout(width="auto"))
         self.repeats = w.BoundedIntText(
             value=10, min=1, max=folders.MOST_REPEATS, layout=w.Layout(width="90px")
         )
-        self.path = w.Text(placeholder="/path/to/a/folder, or pictures.zip", layout=w.Layout(width="100%"))
+        self.path = w.Text(placeholder="/path/to/a/folder, or pictures.zip", layout=w.Layout(width="auto"))
         self.upload = w.FileUpload(
             accept="image/*,.zip,.txt",
             multiple=True,
@@ -200,18 +212,27 @@ class AddForm(w.VBox):
 class SubjectRow(w.HBox):
     """A subject: its name, how many pictures it has, and its repeats, which can be changed."""
 
-    def __init__(self, subject: Subject, repeat: Callable[[Subject, int], None]):
-        self.subject = subject
-        count = len(subject.pictures())
-        self.repeats = w.BoundedIntText(
-            value=subject.repeats, min=1, max=folders.MOST_REPEATS, layout=w.Layout(width="80px")
-        )
-        self.notice = w.HTML()
-        self.repeats.observe(shown(lambda change: repeat(subject, change["new"]), self.notice), "value")
-        said = f"<b>{escape(subject.words)}</b> &nbsp; {_many(count, 'picture')} ×"
-        shown_times = small(f"repeats = {count * subject.repeats} in an epoch")
-        super().__init__([w.HTML(said), self.repeats, w.HTML(shown_times), self.notice])
+    def __init__(self, repeat: Callable[[Subject, int], None]):
+        self.subject: Subject | None = None
+        self._repeat = repeat
+        self.name, self.sum, self.notice = w.HTML(), w.HTML(), w.HTML()
+        self.repeats = w.BoundedIntText(min=1, max=folders.MOST_REPEATS, layout=w.Layout(width="80px"))
+        self.repeats.observe(shown(self._edited, self.notice), "value")
+        super().__init__([self.name, self.repeats, self.sum, self.notice])
         self.add_class("lb-tools")
+
+    def show(self, subject: Subject) -> None:
+        """Show a subject in the place of what was shown before."""
+        self.subject = None
+        count = len(subject.pictures())
+        self.name.value = f"<b>{escape(subject.words)}</b>: {_many(count, 'picture')} ×"
+        self.repeats.value = subject.repeats
+        self.sum.value = f"repeats = {count * subject.repeats} an epoch"
+        self.subject = subject
+
+    def _edited(self, change: dict) -> None:
+        if self.subject:
+            self._repeat(self.subject, change["new"])
 
 
 class PictureCard(w.VBox):
@@ -221,9 +242,9 @@ class PictureCard(w.VBox):
         self._cache = cache
         self.picture = Picture(Path())
         self.taken_out = False
-        self.image = picture_view(width="100%", height="150px")
-        self.text = w.HTML(layout=w.Layout(width="100%", flex="1 1 auto"))
-        self.button = w.Button(layout=w.Layout(width="100%", margin="6px 0 0 0"))
+        self.image = picture_view(width="auto", height="150px")
+        self.text = w.HTML(layout=w.Layout(width="auto", flex="1 1 auto"))
+        self.button = w.Button(layout=w.Layout(width="auto", margin="6px 0 0 0"))
         self.button.on_click(lambda _: move(self))
         super().__init__([self.image, self.text, self.button])
         self.add_class("lb-card")
@@ -238,22 +259,19 @@ class PictureCard(w.VBox):
             problem = show_thumbnail(self.image, self.picture.path, self._cache)
         name = escape(self.picture.path.name)
         facts = problem or f"{self.picture.width} × {self.picture.height}"
-        said = "".join(
-            f'<div class="lb-said">{escape(line)}</div>' for line in (facts, *self.picture.remarks)
+        said = f'<div class="lb-said">{escape(facts)}</div>' if problem or not self.picture.remarks else ""
+        said += "".join(
+            f'<div class="lb-said lb-remark">{escape(line)}</div>' for line in self.picture.remarks
         )
         self.text.value = f'<div class="lb-name" title="{name}">{name}</div>{said}'
         self.button.description = "Put back" if self.taken_out else "Take out"
         self.button.icon = "undo" if self.taken_out else "times"
-        _mark(self, "lb-card-bad", bool(problem))
-        _mark(self, "lb-card-warned", bool(self.picture.remarks))
-
-
-def _mark(widget: w.DOMWidget, name: str, on: bool) -> None:
-    (widget.add_class if on else widget.remove_class)(name)
+        (self.add_class if problem else self.remove_class)("lb-card-bad")
 
 
 def _told(added: Added) -> str:
-    said = f"{_many(len(added.pictures), 'picture')} added to {added.subject.folder.name}, {added.captions} with captions."
+    count = _many(len(added.pictures), "picture")
+    said = f"{count} added to {added.subject.folder.name}, {added.captions} with captions."
     if added.left_out:
         names = ", ".join(added.left_out[:5]) + (" …" if len(added.left_out) > 5 else "")
         said += f"\nLeft out, since they are no pictures: {names}"

@@ -18,20 +18,21 @@ def follow_in_words(run: Run, start_at: int, tell: Callable[[str], None]) -> End
         start_at: byte of the events file to begin at.
         tell: shows a line.
     """
-    told, steps = 0.0, 0
+    told, steps, ended = 0.0, 0, Ended("failed", 0, "Nothing happened.")
     events = launch.follow(run, start_at)
     while True:
         try:
-            event = next(events)
-            if isinstance(event, Started):
-                steps = event.steps
-            if isinstance(event, Ended):
-                return event
-            now = time.monotonic()
-            if event and (not isinstance(event, Step | Preparing) or now - told >= EVERY):
-                told = now
-                if words := in_words(event, steps):
-                    tell(words)
+            for event in events:  # to the very end: only then is the process gone
+                if isinstance(event, Started):
+                    steps = event.steps
+                if isinstance(event, Ended):
+                    ended = event
+                now = time.monotonic()
+                if event and (not isinstance(event, Step | Preparing) or now - told >= EVERY):
+                    told = now
+                    if words := in_words(event, steps):
+                        tell(words)
+            return ended
         except KeyboardInterrupt:
             tell("Asked to stop; saving what was learned ...")
             launch.stop(run)

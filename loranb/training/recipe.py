@@ -16,8 +16,8 @@ from accelerate.utils import set_seed
 
 from loranb import families
 from loranb.device import pick_device, pick_dtype, precision_name
-from loranb.errors import TrainingError
-from loranb.events import Ended, EpochEnded, Event, Preparing, Sampled, Saved, Started, Step
+from loranb.errors import GenerationError, TrainingError
+from loranb.events import Ended, EpochEnded, Event, Preparing, Sampled, Saved, Started, Step, Warned
 from loranb.lora.adapter import attach
 from loranb.lora.metadata import warmup_steps
 from loranb.plan import plan
@@ -142,8 +142,11 @@ def _train(run: Run) -> Iterator[Event]:
                     yield Saved(epoch, step, checkpoint.save_epoch(epoch, step))
                 every = settings.samples.every_epochs
                 if every and (epoch % every == 0 or step == horizon.steps):
-                    for path, prompt in draw_samples(run, model, settings, step, device):
-                        yield Sampled(epoch, step, path, prompt)
+                    try:
+                        for path, prompt in draw_samples(run, model, settings, step, device):
+                            yield Sampled(epoch, step, path, prompt)
+                    except GenerationError as error:  # a sample that cannot be drawn ends no training
+                        yield Warned(f"Sample pictures: {error}")
     finally:  # the last step, a stop, an interrupt or an error: what was learned is kept
         if step > first and math.isfinite(mean):
             path = checkpoint.save_last(epoch, step)

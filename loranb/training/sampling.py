@@ -7,20 +7,9 @@ import torch
 
 from loranb.families import BaseModel
 from loranb.generate.pictures import draw_with, save_picture
-from loranb.generate.prompt import SamplePrompt, parse_line
+from loranb.generate.prompt import parse_lines
 from loranb.settings import Settings
 from loranb.training.run import Run
-
-
-def sample_prompts(settings: Settings) -> list[SamplePrompt]:
-    """Read the sample prompts; comments are left out.
-
-    Raises:
-        GenerationError: an option cannot be used.
-    """
-    side = settings.dataset.resolution
-    lines = [line for line in settings.samples.prompts if line.strip() and not line.lstrip().startswith("#")]
-    return [parse_line(line, (side, side)) for line in lines]
 
 
 def draw_samples(
@@ -30,11 +19,16 @@ def draw_samples(
 
     Yields:
         The picture's path within the run, and its prompt.
+
+    Raises:
+        GenerationError: a prompt's options cannot be used, or the LoRA gives no picture any more.
     """
+    side = settings.dataset.resolution
+    prompts = parse_lines(settings.samples.prompts, (side, side), settings.length.seed)
     pipeline = model.family.pipeline(model)
     pipeline.set_progress_bar_config(disable=True)
     with _evaluating(model, device):
-        for number, prompt in enumerate(sample_prompts(settings)):
+        for number, prompt in enumerate(prompts):
             picture = draw_with(pipeline, prompt, settings.model.clip_skip)
             file = run.samples / f"{run.name}_{step:06d}_{number:02d}.png"
             save_picture(picture, file, prompt)

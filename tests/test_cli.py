@@ -1,0 +1,90 @@
+"""The command line: one JSON document on stdout, messages instead of tracebacks, honest exit codes."""
+
+import json
+
+import pytest
+from PIL import Image
+
+from loranb.cli import main
+
+
+def told(capsys, *arguments):
+    """Run a command with --json and read what it prints."""
+    code = main([*map(str, arguments), "--json"])
+    printed = capsys.readouterr()
+    assert printed.out, printed.err
+    return code, json.loads(printed.out)
+
+
+def test_a_project_from_pictures_to_plan(tmp_path, capsys):
+    Image.new("RGB", (600, 400), "red").save(tmp_path / "a.png")
+    project = tmp_path / "city"
+    assert told(capsys, "new", project)[0] == 0
+    code, added = told(capsys, "add", project, "--subject", "medieval", "--class", "city", "--repeats", 20, tmp_path / "a.png")
+    assert (code, added["pictures"]) == (0, 1)
+    assert (project / "img/20_medieval city/a.png").exists()
+    _, report = told(capsys, "check", project)
+    assert (report["pictures"], report["uncaptioned"]) == (1, 1)
+    _, horizon = told(capsys, "plan", project, "--set", "length.epochs=3", "--set", "length.batch_size=5")
+    assert (horizon["steps_per_epoch"], horizon["steps"]) == (4, 12)
+
+
+def test_checking_names_the_bad_picture_and_is_no_failure(small_project, capsys):
+    (small_project.img / "1_windmill/bad.jpg").write_bytes(b"no")
+    code, report = told(capsys, "check", small_project.root)
+    assert code == 0
+    assert "bad.jpg" in report["unusable"][0]
+
+
+def test_captions_are_written_where_there_are_none(small_project, capsys):
+    (small_project.img / "1_windmill/windmill_0.txt").unlink()
+    _, report = told(capsys, "caption", small_project.root, "--with", "demo", "--trigger", "mokuba")
+    assert list(report["captions"]) == ["img/1_windmill/windmill_0.png"]
+    words = report["captions"]["img/1_windmill/windmill_0.png"].split(", ")
+    assert words[0] == "mokuba"
+    assert {"red windmill", "grass", "day"} <= set(words)
+
+
+def test_training_stops_resumes_and_draws(small_project, capsys):
+    code, report = told(capsys, "train", small_project.root, "--set", "length.epochs=1")
+    assert (code, report["why"]) == (0, "finished")
+    code, again = told(capsys, "train", small_project.root, "--resume", report["run"])
+    assert (code, again["steps"]) == (0, report["steps"])
+    prompt = "castle <lora:small_v1a:0.8> --w 64 --h 64 --s 2"
+    code, drawn = told(capsys, "generate", small_project.root, "--prompt", prompt)
+    assert code == 0
+    assert Image.open(drawn["pictures"][0]).size == (64, 64)
+    code, grid = told(capsys, "grid", small_project.root, "--prompt", "castle --s 2", "--weights", "1")
+    assert code == 0
+    assert Image.open(grid["grid"]).width > 64
+    code, info = told(capsys, "lora", "info", report["lora"])
+    assert info["metadata"]["ss_output_name"] == "small_v1a"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["check", "nowhere"], "loranb new"),
+        (["new", "x", "--preset", "none"], "there are demo"),
+        (["watch", "nowhere"], "is not a training run"),
+        (["lora", "info", "nowhere.safetensors"], "cannot be read"),
+    ],
+)
+def test_what_the_user_can_mend_is_a_message_and_exit_code_1(arguments, said, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 1
+    printed = capsys.readouterr()
+    assert said in printed.err
+    assert "Traceback" not in printed.err
+
+
+def test_settings_that_cannot_be_used_are_told_before_anything_starts(small_project, capsys):
+    assert main(["train", str(small_project.root), "--set", "lora.rank=0", "--set", "lora.rnak=1"]) == 1
+    assert "did you mean lora.rank" in capsys.readouterr().err
+    assert small_project.runs() == []
+
+
+def test_wrong_usage_is_exit_code_2():
+    with pytest.raises(SystemExit) as caught:
+        main(["dance"])
+    assert caught.value.code == 2
