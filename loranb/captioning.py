@@ -17,7 +17,7 @@ def caption_project(
     captioner: Captioner,
     trigger: str = "",
     overwrite: bool = False,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> dict[Path, str]:
     """Write a caption for every readable picture that has none.
 
@@ -49,5 +49,6 @@ def caption_project(
             texts = captioner.caption(list(readable.values()))
             for path, text in zip(readable, texts, strict=True):
                 written[path] = captions.write(path, compose([text], trigger))
-        progress(min(start + BATCH, len(wanted)), len(wanted))
+        if progress:
+            progress(min(start + BATCH, len(wanted)), len(wanted))
     return written

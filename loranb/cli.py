@@ -15,7 +15,6 @@ from typing import Any
 from loranb import __version__
 from loranb.errors import LoranbError
 
-
 Report = dict[str, Any]
 Command = Callable[[argparse.Namespace], tuple[Report, str]]  # what --json prints, and what people read
 
@@ -74,13 +73,13 @@ def _add(asked: argparse.Namespace) -> tuple[Report, str]:
 
 
 def _check(asked: argparse.Namespace) -> tuple[Report, str]:
-    from loranb.dataset.images import scan
+    from loranb.dataset.images import SMALL, scan
     from loranb.dataset.training_set import collect
 
-    found = collect(open_project_here(asked.project).img)
-    remarks = {
-        picture.path.name: list(picture.remarks) for picture in scan(i.path for i in found.images) if picture.remarks
-    }
+    project = open_project_here(asked.project)
+    found = collect(project.img)
+    looked_at = scan((image.path for image in found.images), min(SMALL, project.settings().dataset.resolution))
+    remarks = {picture.path.name: list(picture.remarks) for picture in looked_at if picture.remarks}
     report = {
         "pictures": len(found.images),
         "uncaptioned": found.uncaptioned,
@@ -126,7 +125,9 @@ def _plan(asked: argparse.Namespace) -> tuple[Report, str]:
         "steps_per_epoch": horizon.steps_per_epoch,
         "epochs": horizon.epochs,
         "steps": horizon.steps,
-        "buckets": [{"size": bucket.size, "images": bucket.images, "batches": bucket.batches} for bucket in horizon.buckets],
+        "buckets": [
+            {"size": bucket.size, "images": bucket.images, "batches": bucket.batches} for bucket in horizon.buckets
+        ],
         "advice": advice(settings),
     }
     rows = [f"  {b.size[0]} x {b.size[1]}: {b.images} pictures, {b.batches} batches" for b in horizon.buckets]

@@ -361,7 +361,9 @@ class SavingSettings(Group):
     )
     comment: str = setting(
         "",
-        "A note to keep inside the file, for yourself or for those you give it to.", kohya="training_comment", ss="ss_training_comment",
+        "A note to keep inside the file, for yourself or for those you give it to.",
+        kohya="training_comment",
+        ss="ss_training_comment",
     )
 
 

@@ -20,7 +20,9 @@ def test_a_project_from_pictures_to_plan(tmp_path, capsys):
     Image.new("RGB", (600, 400), "red").save(tmp_path / "a.png")
     project = tmp_path / "city"
     assert told(capsys, "new", project)[0] == 0
-    code, added = told(capsys, "add", project, "--subject", "medieval", "--class", "city", "--repeats", 20, tmp_path / "a.png")
+    code, added = told(
+        capsys, "add", project, "--subject", "medieval", "--class", "city", "--repeats", 20, tmp_path / "a.png"
+    )
     assert (code, added["pictures"]) == (0, 1)
     assert (project / "img/20_medieval city/a.png").exists()
     _, report = told(capsys, "check", project)

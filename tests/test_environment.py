@@ -31,9 +31,7 @@ def test_the_conda_environment_is_core_notebook_and_gpu_of_pyproject():
 def test_the_tested_set_fits_the_bounds():
     from packaging.requirements import Requirement
 
-    tested = dict(
-        line.split("==") for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line
-    )
+    tested = dict(line.split("==") for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line)
     tested = {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in tested.items()}
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     for text in [*project["dependencies"], *project["optional-dependencies"]["notebook"]]:

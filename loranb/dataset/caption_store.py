@@ -150,9 +150,7 @@ class CaptionStore:
         try:
             for picture, caption in changes:
                 if not picture.exists():
-                    raise DatasetError(
-                        f"{picture} is not there any more: moved or renamed. Load the captions anew."
-                    )
+                    raise DatasetError(f"{picture} is not there any more: moved or renamed. Load the captions anew.")
                 before = captions.read(picture) if captions.caption_file(picture).exists() else None
                 if " ".join(caption.split()) != (before or ""):
                     edit.before[picture] = before
@@ -226,8 +224,6 @@ def _matcher(search: str) -> Callable[[Path, str], bool]:
         return text in (picture.name.lower() if prefix == "name:" else caption.lower())
 
     def fits(picture: Path, caption: str) -> bool:
-        return all(
-            occurs(prefix, text, picture, caption) != bool(minus) for minus, prefix, text in terms if text
-        )
+        return all(occurs(prefix, text, picture, caption) != bool(minus) for minus, prefix, text in terms if text)
 
     return fits

@@ -89,6 +89,11 @@ def make(img: Path, words: str, repeats: int) -> Subject:
     folder = img / f"{repeats}_{tidy}"
     for subject in subjects(img):
         if subject.words == tidy and subject.repeats != repeats:
+            if folder.exists():
+                raise DatasetError(
+                    f"There is a folder {folder.name} beside {subject.folder.name} already. "
+                    "Move the pictures of one into the other first."
+                )
             subject.folder.rename(folder)
             break
     folder.mkdir(parents=True, exist_ok=True)

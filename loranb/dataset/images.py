@@ -102,24 +102,29 @@ def _why_unreadable(path: Path, error: Exception) -> str:
     return f"{path.name} cannot be read: {reason}. It is {size:,} bytes; copy it again, or discard it."
 
 
-def inspect(path: Path) -> Picture:
-    """Decode a picture fully and report on it; never raises for a bad picture."""
+def inspect(path: Path, small: int = SMALL) -> Picture:
+    """Decode a picture fully and report on it; never raises for a bad picture.
+
+    Args:
+        path: the picture.
+        small: pixels on the shorter side, below which it is remarked on.
+    """
     try:
         picture = open_picture(path)
     except DatasetError as error:
         return Picture(path, problem=str(error))
     remarks = []
-    if min(picture.size) < SMALL:
-        remarks.append(f"small: {picture.width} x {picture.height}; {SMALL} or more on the shorter side is better")
+    if min(picture.size) < small:
+        remarks.append(f"small: {picture.width} x {picture.height}; {small} or more on the shorter side is better")
     if max(picture.size) > 4 * min(picture.size):
         remarks.append(f"long and narrow: {picture.width} x {picture.height}; much will be cut off")
     return Picture(path, picture.width, picture.height, remarks=tuple(remarks))
 
 
-def scan(paths: Iterable[Path]) -> list[Picture]:
+def scan(paths: Iterable[Path], small: int = SMALL) -> list[Picture]:
     """Inspect pictures, several at a time; the same order comes out."""
     with ThreadPoolExecutor() as pool:
-        return list(pool.map(inspect, paths))
+        return list(pool.map(lambda path: inspect(path, small), paths))
 
 
 def thumbnail(path: Path, cache: Path, side: int = THUMBNAIL) -> bytes:

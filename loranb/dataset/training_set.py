@@ -36,7 +36,7 @@ class TrainingSet:
     @property
     def uncaptioned(self) -> int:
         """How many pictures go by their folder's words."""
-        return sum(not captions.caption_file(image.path).exists() for image in self.images)
+        return sum(not captions.read(image.path) for image in self.images)
 
 
 def collect(img: Path) -> TrainingSet:

@@ -23,7 +23,11 @@ from loranb.training.run import Run
 
 WEIGHT = 1.0
 PAIRS = 24  # prompts and seeds drawn with and without the LoRA; the full evaluation takes 100 and more
-PROMPTS = (f"{TRIGGER}, red castle, grass, day", f"{TRIGGER}, blue castle, snow, sunset", f"{TRIGGER}, yellow castle, sand, night")
+PROMPTS = (
+    f"{TRIGGER}, red castle, grass, day",
+    f"{TRIGGER}, blue castle, snow, sunset",
+    f"{TRIGGER}, yellow castle, sand, night",
+)
 
 
 def walk(out: Path, tell: Callable[[str], None]) -> dict[str, Any]:
@@ -55,7 +59,9 @@ def walk(out: Path, tell: Callable[[str], None]) -> dict[str, Any]:
     seen_with, seen_without = _castles_seen(lora)
     losses = [event.loss for event in run.events() if isinstance(event, Step)]
     tenth = max(1, len(losses) // 10)
-    tell(f"The tagger sees the castle in {seen_with:.0%} of {PAIRS} pictures with the LoRA, {seen_without:.0%} without.")
+    tell(
+        f"The tagger sees the castle in {seen_with:.0%} of {PAIRS} pictures with the LoRA, {seen_without:.0%} without."
+    )
     return {
         "lora": lora,
         "grid": grid,

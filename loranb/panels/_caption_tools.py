@@ -50,9 +50,7 @@ class BulkTools(w.VBox):
         second = w.HBox([self.action, self.words, self.by, self.scope, self.apply, self.undo])
         for row in (first, second):
             row.add_class("lb-tools")
-        hint = small(
-            "A word that means nothing yet, the same in front of every caption, is what calls the LoRA up."
-        )
+        hint = small("A word that means nothing yet, the same in front of every caption, is what calls the LoRA up.")
         super().__init__([w.HTML(hint), first, second, self.notice])
         self._action_chosen()
 
@@ -105,9 +103,7 @@ class AutoCaption(w.VBox):
 
         self._run = run
         found = names()
-        self.name = w.Dropdown(
-            options=found, value="wd14" if "wd14" in found else None, layout=w.Layout(width="150px")
-        )
+        self.name = w.Dropdown(options=found, value="wd14" if "wd14" in found else None, layout=w.Layout(width="150px"))
         self.source = w.Text(
             value="demo" if demo else "",
             placeholder="model (blank: the usual one)",
@@ -119,9 +115,7 @@ class AutoCaption(w.VBox):
         self.button.on_click(shown(lambda _: self._pressed(), self.notice))
         row = w.HBox([self.name, self.source, self.button, self.progress])
         row.add_class("lb-tools")
-        hint = (
-            "wd14 writes tags. A model is downloaded when first used. Pictures that have a caption keep it."
-        )
+        hint = "wd14 writes tags. A model is downloaded when first used. Pictures that have a caption keep it."
         super().__init__([w.HTML(small(hint)), row, self.notice])
 
     def show_count(self, without: int) -> None:
@@ -133,9 +127,7 @@ class AutoCaption(w.VBox):
         self.notice.value = message("info", "Loading the captioner …")
         self.progress.layout.display = ""
         try:
-            self.notice.value = message(
-                "good", self._run(self.name.value, self.source.value.strip(), self.progress)
-            )
+            self.notice.value = message("good", self._run(self.name.value, self.source.value.strip(), self.progress))
         finally:
             self.progress.layout.display = "none"
 

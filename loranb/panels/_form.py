@@ -33,9 +33,7 @@ class FieldRow(w.Box):
         name = field.label[:1].upper() + field.label[1:]
         label = f"<b>{escape(name)}</b>{small(field.help)}"
         wide = field.kind in (str, tuple) and not field.choices
-        side = w.VBox(
-            [self.input, self.hint], layout=w.Layout(width="auto" if wide else "210px", flex="0 0 auto")
-        )
+        side = w.VBox([self.input, self.hint], layout=w.Layout(width="auto" if wide else "210px", flex="0 0 auto"))
         text = w.HTML(label, layout=w.Layout(flex="1 1 auto", width="auto" if wide else "0"))
         layout = w.Layout(flex_flow="column" if wide else "row", width="100%", grid_gap="4px 20px")
         super().__init__([text, side], layout=layout)
@@ -120,9 +118,7 @@ class Form(w.VBox):
         try:
             settings = self._read().assign(field.path, row.value)
         except SettingsError as error:
-            own = [
-                p.removeprefix(f"{field.path} = ") for p in error.problems if p.startswith(f"{field.path} ")
-            ]
+            own = [p.removeprefix(f"{field.path} = ") for p in error.problems if p.startswith(f"{field.path} ")]
             row.complain(own[0] if own else str(error))
             self._keep(None)
             return

@@ -93,9 +93,7 @@ def failure(error: Exception) -> str:
         return _FAILURE + message("error", str(error))
     trace = "".join(traceback.format_exception(error))
     sentence = f"This is a fault in loranb, not in what you did: {type(error).__name__}: {error}"
-    folded = (
-        f"<details><summary>For a report: where it happened</summary><pre>{escape(trace)}</pre></details>"
-    )
+    folded = f"<details><summary>For a report: where it happened</summary><pre>{escape(trace)}</pre></details>"
     return f'{_FAILURE}<div class="lb-box lb-error">{escape(sentence)}{folded}</div>'
 
 
@@ -117,9 +115,7 @@ def small(text: str) -> str:
 def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Return a table; numbers stand to the right of their column."""
     rows = [list(row) for row in rows]
-    numeric = [
-        bool(rows) and all(isinstance(row[i], int | float) for row in rows) for i in range(len(header))
-    ]
+    numeric = [bool(rows) and all(isinstance(row[i], int | float) for row in rows) for i in range(len(header))]
 
     def line(cells: Sequence[object], tag: str) -> str:
         kinds = [' class="lb-number"' if number else "" for number in numeric]

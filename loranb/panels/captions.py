@@ -31,9 +31,7 @@ class CaptionsPanel(Panel):
         self.store = CaptionStore.load(project.img)
         self.count, self.notice = w.HTML(), w.HTML()
         self._listing = False
-        self.search = w.Text(
-            placeholder=f"Search: {SEARCH_HELP}", layout=w.Layout(flex="1 1 300px", width="auto")
-        )
+        self.search = w.Text(placeholder=f"Search: {SEARCH_HELP}", layout=w.Layout(flex="1 1 300px", width="auto"))
         self.order = w.Dropdown(options=ORDERS, layout=w.Layout(width="150px"))
         self.again = with_tooltip(
             w.Button(description="Look again", icon="refresh", layout=w.Layout(width="110px")),

@@ -8,8 +8,8 @@ import ipywidgets as w
 
 from loranb.dataset import curation, folders
 from loranb.dataset.folders import Added, Subject
-from loranb.dataset.images import Picture, scan
-from loranb.errors import DatasetError
+from loranb.dataset.images import SMALL, Picture, scan
+from loranb.errors import DatasetError, SettingsError
 from loranb.panels import _platform
 from loranb.panels._grid import PagedGrid, picture_view, show_thumbnail
 from loranb.panels._show import Panel, escape, message, shown, small, title
@@ -85,21 +85,26 @@ class ImagesPanel(Panel):
             row.show(subject)
         self.subjects.children = rows
 
+    def _small(self) -> int:
+        """Pictures below the training resolution are small; above `SMALL` none is."""
+        try:
+            return min(SMALL, self.project.settings().dataset.resolution)
+        except SettingsError:  # the settings panel shows it
+            return SMALL
+
     def _scan(self, paths: Sequence[Path]) -> list[Picture]:
         """Inspect pictures, those that have not changed since the last time from memory."""
         stats = {path: path.stat() for path in paths}
         keys = {path: (path, stat.st_mtime_ns, stat.st_size) for path, stat in stats.items()}
         fresh = [path for path in paths if keys[path] not in self._known]
-        self._known.update({keys[picture.path]: picture for picture in scan(fresh)})
+        self._known.update({keys[picture.path]: picture for picture in scan(fresh, self._small())})
         return [self._known[keys[path]] for path in paths]
 
     def _offer_views(self, subjects: Sequence[Subject]) -> None:
         remarked = sum(bool(p.problem or p.remarks) for p in self.pictures)
         out = len(curation.discarded_pictures(self.project.discarded))
         options = [(f"All pictures ({len(self.pictures)})", ALL)]
-        options += [
-            (f"{s.words} ({len(s.pictures())})", f"subject {s.words}") for s in subjects if len(subjects) > 1
-        ]
+        options += [(f"{s.words} ({len(s.pictures())})", f"subject {s.words}") for s in subjects if len(subjects) > 1]
         options += [(f"With problems or remarks ({remarked})", WITH_REMARKS)] if remarked else []
         options += [(f"Taken out ({out})", TAKEN_OUT)] if out else []
         chosen = self.view.value if self.view.value in [value for _, value in options] else ALL
@@ -154,13 +159,9 @@ class AddForm(w.VBox):
 
     def __init__(self, add: Callable[[str, int, Sequence[Path]], Added]):
         self._add = add
-        self.subject = w.Text(
-            placeholder="a name or made-up word, such as mokuba", layout=w.Layout(width="auto")
-        )
+        self.subject = w.Text(placeholder="a name or made-up word, such as mokuba", layout=w.Layout(width="auto"))
         self.kind = w.Text(placeholder="what it is, such as castle", layout=w.Layout(width="auto"))
-        self.repeats = w.BoundedIntText(
-            value=10, min=1, max=folders.MOST_REPEATS, layout=w.Layout(width="90px")
-        )
+        self.repeats = w.BoundedIntText(value=10, min=1, max=folders.MOST_REPEATS, layout=w.Layout(width="90px"))
         self.path = w.Text(placeholder="/path/to/a/folder, or pictures.zip", layout=w.Layout(width="auto"))
         self.upload = w.FileUpload(
             accept="image/*,.zip,.txt",
@@ -168,9 +169,7 @@ class AddForm(w.VBox):
             description="Choose files",
             layout=w.Layout(width="150px"),
         )
-        self.button = w.Button(
-            description="Add", icon="plus", button_style="primary", layout=w.Layout(width="120px")
-        )
+        self.button = w.Button(description="Add", icon="plus", button_style="primary", layout=w.Layout(width="120px"))
         self.notice = w.HTML()
         self.button.on_click(shown(lambda _: self._pressed(), self.notice))
         wanted = "Repeats: how many times each picture is shown in an epoch."
@@ -260,9 +259,7 @@ class PictureCard(w.VBox):
         name = escape(self.picture.path.name)
         facts = problem or f"{self.picture.width} × {self.picture.height}"
         said = f'<div class="lb-said">{escape(facts)}</div>' if problem or not self.picture.remarks else ""
-        said += "".join(
-            f'<div class="lb-said lb-remark">{escape(line)}</div>' for line in self.picture.remarks
-        )
+        said += "".join(f'<div class="lb-said lb-remark">{escape(line)}</div>' for line in self.picture.remarks)
         self.text.value = f'<div class="lb-name" title="{name}">{name}</div>{said}'
         self.button.description = "Put back" if self.taken_out else "Take out"
         self.button.icon = "undo" if self.taken_out else "times"

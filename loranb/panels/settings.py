@@ -108,9 +108,7 @@ class SettingsPanel(Panel):
             settings.save(self.project.settings_file)
             self._show_plan(settings)
         wrong = "; ".join(problems)
-        self.saved.value = (
-            f'<span class="lb-wrong">Not saved: {_listed(problems)}</span>' if wrong else _SAVED
-        )
+        self.saved.value = f'<span class="lb-wrong">Not saved: {_listed(problems)}</span>' if wrong else _SAVED
 
     def _show_plan(self, settings: Settings) -> None:
         self.plan.value = title("Plan") + _plan(settings, self.images)

@@ -35,7 +35,6 @@ WEIGHTS = (0.6, 0.8, 1.0)  # of a grid
 MOST_PROMPTS = 3  # of a grid that nothing was said about
 NO_LORA = -1  # in the choice of files
 _STYLE = {"description_width": "112px"}
-_WIDE = "min(640px, 98%)"
 
 
 def panel(project: Project) -> Panel:
@@ -121,7 +120,7 @@ class PictureTester(w.VBox):
         self.across = w.BoundedIntText(first.width, min=64, max=2048, step=8, **_narrow("Width"))
         self.down = w.BoundedIntText(first.height, min=64, max=2048, step=8, **_narrow("Height"))
         sampler = samplers.resolve(first.sampler)
-        self.sampler = w.Dropdown(options=samplers.NAMES, value=sampler, **_narrow("Sampler"))
+        self.sampler = w.Dropdown(options=samplers.NAMES, value=sampler, **_wide("Sampler", "418px"))
         self.draw_button = w.Button(description="Draw", icon="paint-brush", button_style="primary")
         self.next_button = with_tooltip(w.Button(description="Next seed", icon="random"), "Another picture")
         self.picture = w.Image(format="jpeg", layout=w.Layout(max_width="100%", display="none"))
@@ -132,11 +131,11 @@ class PictureTester(w.VBox):
 
     def _laid_out(self) -> w.Widget:
         columns = w.GridBox(
-            [self.seed, self.steps, self.cfg_scale, self.across, self.down, self.sampler],
+            [self.seed, self.steps, self.cfg_scale, self.across, self.down],
             layout=w.Layout(grid_template_columns="repeat(3, 212px)", max_width="98%"),
         )
-        buttons = w.HBox([self.draw_button, self.next_button], layout=w.Layout(margin="4px 0 0 114px"))
-        fields = [self.lora, self.weight, self.prompt, self.negative, columns, buttons]
+        buttons = w.HBox([self.draw_button, self.next_button], layout=w.Layout(margin="4px 0 0 118px"))
+        fields = [self.lora, self.weight, self.prompt, self.negative, columns, self.sampler, buttons]
         drawn = w.VBox([self.picture, self.told], layout=w.Layout(max_width="520px"))
         wrap = w.Layout(flex_flow="row wrap", align_items="flex-start", grid_gap="8px 20px")
         return w.Box([w.VBox(fields, layout=w.Layout(width="660px", max_width="100%")), drawn], layout=wrap)
@@ -221,7 +220,7 @@ class GridTester(w.VBox):
             description="Draw grid",
             icon="th",
             button_style="primary",
-            layout=w.Layout(margin="4px 0 0 114px"),
+            layout=w.Layout(margin="4px 0 0 118px"),
         )
         self.told, self.place = w.HTML(), w.VBox([])
         self.draw_button.on_click(shown(lambda _: self.draw(), self.told))
@@ -275,8 +274,8 @@ def read_weights(text: str) -> list[float]:
     return numbers or [WEIGHT]
 
 
-def _wide(name: str) -> dict[str, Any]:
-    return {"description": name, "style": _STYLE, "layout": w.Layout(width=_WIDE)}
+def _wide(name: str, width: str = "min(640px, 98%)") -> dict[str, Any]:
+    return {"description": name, "style": _STYLE, "layout": w.Layout(width=width)}
 
 
 def _narrow(name: str) -> dict[str, Any]:

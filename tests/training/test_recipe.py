@@ -203,7 +203,9 @@ def test_every_setting_trains(small_project, changes):
 
 def test_gradient_checkpointing_changes_no_loss(small_project):
     plain = losses(trained(small_project)[1])
-    assert losses(trained(small_project, **{"memory.gradient_checkpointing": True})[1]) == pytest.approx(plain, rel=1e-5)
+    assert losses(trained(small_project, **{"memory.gradient_checkpointing": True})[1]) == pytest.approx(
+        plain, rel=1e-5
+    )
 
 
 def test_a_second_run_finds_its_pictures_encoded(small_project):
