@@ -23,7 +23,9 @@ LOSS, EPOCH = "#2f7fd6", "#e8890c"
 RATES = ("#0f9d8a", "#a259d9", "#c2557a", "#7a8b2a")
 INK, FAINT = "#2b2f36", "#c9ced6"
 MOST_COLUMNS = 8  # of sample pictures
-PIXELS = 160  # of a point's inch, on a screen; twice what a notebook shows, for sharp letters
+WIDTH = 9  # inches
+_GAP, _LINE = 0.08, 0.3  # inches between sample pictures, and for a line of text
+PIXELS = 160  # an inch, on a screen; twice what a notebook shows, for sharp letters
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ def loss_figure(events: Sequence[Event], title: str = "") -> "Figure":
     from matplotlib.figure import Figure
 
     numbers = curve(events)
-    figure = Figure(figsize=(9, 4.8), layout="constrained", facecolor="white")
+    figure = Figure(figsize=(WIDTH, 4.8), layout="constrained", facecolor="white")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
     _draw_losses(above, numbers)
     _draw_rates(below, numbers)
@@ -184,26 +186,26 @@ def samples_figure(folder: Path, events: Sequence[Event]) -> "Figure | None":
     epochs = {s.step: s.epoch for s in table.values()}
     columns = spread(sorted(epochs), MOST_COLUMNS)
     pictures = {key: Image.open(folder / table[key].path) for key in table if key[1] in columns}
-    tallest = max(picture.height / picture.width for picture in pictures.values())
-    side = min(1.7, 9 / len(columns))
-    figure = Figure(
-        figsize=(max(3.0, side * len(columns)), (side * tallest + 0.28) * len(prompts) + 0.15),
-        layout="constrained",
-        facecolor="white",
-    )
-    cells = figure.subplots(len(prompts), len(columns), squeeze=False)
-    for row, prompt in enumerate(prompts):
-        for column, step in enumerate(columns):
-            axes = cells[row, column]
+    across = min(1.7, WIDTH / len(columns) - _GAP)  # inches
+    heights = [
+        across * max(p.height / p.width for (of, _), p in pictures.items() if of == prompt)
+        for prompt in prompts
+    ]
+    tall = sum(heights) + _LINE * (len(prompts) + 1)
+    figure = Figure(figsize=(WIDTH, tall), facecolor="white")
+    top = tall - _LINE
+    for prompt, height in zip(prompts, heights, strict=True):
+        for number, step in enumerate(columns):
+            place = (number * (across + _GAP) / WIDTH, (top - height) / tall, across / WIDTH, height / tall)
+            axes = figure.add_axes(place)
             axes.set_axis_off()
             if (prompt, step) in pictures:
-                axes.imshow(pictures[prompt, step])
-            if row == 0:
-                axes.set_title(f"epoch {epochs[step]}", fontsize=9, color=INK)
-        words = prompt if len(prompt) <= 90 else prompt[:87] + "..."
-        cells[row, 0].text(
-            0, -0.04, words, transform=cells[row, 0].transAxes, va="top", fontsize=8, color="#666"
-        )
+                axes.imshow(pictures[prompt, step], interpolation="antialiased")
+            if prompt == prompts[0]:
+                axes.set_title(f"epoch {epochs[step]}", fontsize=9, color=INK, pad=4)
+        top -= height + _LINE
+        words = prompt if len(prompt) <= 140 else prompt[:137] + "..."
+        figure.text(0, (top + _LINE - 0.05) / tall, words, va="top", fontsize=8, color="#666")
     return figure
 
 

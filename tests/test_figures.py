@@ -78,7 +78,10 @@ def test_samples_are_a_row_for_each_prompt_and_a_column_for_each_epoch(tmp_path)
             Image.new("RGB", (32, 48), "red").save(tmp_path / f"{epoch}{number}.png")
             events.append(Sampled(epoch, epoch * 10, f"{epoch}{number}.png", prompt))
     figure = samples_figure(tmp_path, events)
-    assert figure.axes[0].get_subplotspec().get_geometry()[:2] == (2, 3)
+    places = [axes.get_position() for axes in figure.axes]
+    assert len(places) == 6
+    assert len({round(place.x0, 3) for place in places}) == 3
+    assert len({round(place.y0, 3) for place in places}) == 2
     assert [axes.get_title() for axes in figure.axes[:3]] == ["epoch 1", "epoch 2", "epoch 3"]
     assert to_png(figure).startswith(b"\x89PNG")
 

@@ -31,7 +31,7 @@ class RunView(Panel):
         self.run, self.events, self.stopping = run, list(events), False
         self._earlier = len(self.events)  # of a part that ended before
         self._drawn, self._drawn_events, self._log_size = 0.0, -1, -1
-        self._bar = w.IntProgress(min=0, max=1, layout=w.Layout(width="100%", max_width="860px"))
+        self._bar = w.IntProgress(min=0, max=1, layout=w.Layout(width="100%"))
         self._status, self._plot, self._message = w.HTML(), w.HTML(), w.HTML()
         self._rows: dict[int, w.HTML] = {}
         self._pictures: dict[int, list[str]] = {}
@@ -40,6 +40,7 @@ class RunView(Panel):
         self._log = with_titles(w.Accordion([self._log_text], selected_index=None), ["Log of the trainer"])
         head = w.HTML(f'<div class="lb-title">Training {escape(run.name)}</div>')
         super().__init__([head, self._bar, self._status, self._message, self._plot, self._samples, self._log])
+        self.layout.max_width = "880px"
         for event in self.events:
             self._take_sample(event)
         self.draw()

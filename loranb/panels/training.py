@@ -118,7 +118,7 @@ def _show_figures(run: Run, events: Sequence[Event]) -> None:
     title = f"{run.name}: {end.why} after {end.step:,} steps" if isinstance(end, Ended) else run.name
     for figure in (loss_figure(events, title), samples_figure(run.folder, events)):
         if figure is not None:
-            display(Image(data=to_png(figure), format="png", width=round(figure.get_figwidth() * 90)))
+            display(Image(data=to_png(figure), format="png", width=round(figure.get_figwidth() * 95)))
 
 
 def _stopped_run(project: Project, resume: Run | Path | str) -> Run:
