@@ -20,6 +20,10 @@ from collections.abc import Sequence
 class LoranbError(Exception):
     """Something that the user can mend; the message says how."""
 
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows in a notebook instead of a traceback."""
+        return [str(self)]
+
 
 class SettingsError(LoranbError):
     """Settings that cannot be used.

@@ -130,9 +130,7 @@ def _draw_losses(axes: "Axes", numbers: Curve) -> None:
     axes.plot(numbers.steps, numbers.means, color=LOSS, linewidth=2.4, label="running mean")
     if numbers.epochs:
         at, losses = [e.step for e in numbers.epochs], [e.loss for e in numbers.epochs]
-        axes.plot(
-            at, losses, "o", color=EPOCH, markersize=6, mec="white", mew=1, label="mean of an epoch", zorder=3
-        )
+        axes.plot(at, losses, "o", color=EPOCH, markersize=6, mec="white", mew=1, label="mean of an epoch", zorder=3)
     axes.set_ylabel("loss")
     axes.set_ylim(*numbers.loss_range)
     if numbers.steps:
@@ -188,8 +186,7 @@ def samples_figure(folder: Path, events: Sequence[Event]) -> "Figure | None":
     pictures = {key: Image.open(folder / table[key].path) for key in table if key[1] in columns}
     across = min(1.7, WIDTH / len(columns) - _GAP)  # inches
     heights = [
-        across * max(p.height / p.width for (of, _), p in pictures.items() if of == prompt)
-        for prompt in prompts
+        across * max(p.height / p.width for (of, _), p in pictures.items() if of == prompt) for prompt in prompts
     ]
     tall = sum(heights) + _LINE * (len(prompts) + 1)
     figure = Figure(figsize=(WIDTH, tall), facecolor="white")

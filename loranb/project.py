@@ -67,7 +67,7 @@ class Project:
         """
         project = cls(_folder(root))
         try:
-            for folder in (project.img, project.runs_folder, project.model, project.cache):
+            for folder in (project.img, project.runs_folder, project.cache):
                 folder.mkdir(parents=True, exist_ok=True)
             if not project.settings_file.exists():
                 (settings or Settings()).save(project.settings_file)

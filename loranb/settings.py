@@ -575,9 +575,9 @@ class SettingField(NamedTuple):
         low, high = self.bound("ge"), self.bound("le")
         words = []
         if low is not None and high is not None:
-            words.append(f"{low:g} to {high:g}")
+            words.append(f"{_number(low)} to {_number(high)}")
         elif (above := self.bound("gt")) is not None:
-            words.append(f"above {above:g}" + (f", to {high:g}" if high is not None else ""))
+            words.append(f"above {_number(above)}" + (f", to {_number(high)}" if high is not None else ""))
         elif low is not None and (below := self.bound("lt")) is not None:
             words.append(f"{low:g} to below {below:g}")
         if (multiple := self.bound("multiple_of")) is not None:
@@ -595,6 +595,11 @@ class SettingField(NamedTuple):
         if self.kind is tuple:
             return tuple(line.strip() for line in text.splitlines() if line.strip())
         return None if self.optional and not text else text
+
+
+def _number(value: float) -> str:
+    """Write a bound as people do: 1,000,000 and not 1e+06."""
+    return f"{int(value):,}" if value == int(value) else f"{value:g}"
 
 
 def grouped() -> list[tuple[str, list[SettingField]]]:

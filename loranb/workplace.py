@@ -5,6 +5,7 @@ import shutil
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from loranb import __version__
 from loranb.project import Project, home
 
 DEMO = "demo"
@@ -37,7 +38,7 @@ def check() -> str:
     there = next(folder for folder in (where, *where.parents) if folder.exists())
     free = shutil.disk_usage(there).free / 2**30
     lines = [
-        f"loranb {version('loranb')}, Python {platform.python_version()}",
+        f"loranb {__version__}, Python {platform.python_version()}",
         describe(),
         f"{free:.0f} GiB free; projects are kept in {where}",
         ", ".join(f"{package} {_version(package)}" for package in _TOLD),

@@ -177,7 +177,8 @@ def machine(tmp_path_factory):
     """A home for projects and a place to run notebooks in, that they share."""
     before = dict(os.environ)
     home = tmp_path_factory.mktemp("machine")
-    os.environ |= {"LORANB_HOME": str(home / "projects"), "PYTHONPATH": str(ROOT)}
+    search = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    os.environ |= {"LORANB_HOME": str(home / "projects"), "PYTHONPATH": search}
     yield home
     os.environ.clear()
     os.environ |= before

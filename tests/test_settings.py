@@ -18,7 +18,7 @@ def test_the_file_says_of_each_setting_what_it_does_and_what_is_allowed():
     for field in fields():
         assert f"{field.name} =" in text
         assert " ".join(field.help.split()) in flat
-    assert "(1 to 1024)" in flat
+    assert "(1 to 1,024)" in flat
 
 
 def test_every_setting_has_help_that_is_a_sentence():
@@ -44,7 +44,7 @@ def test_all_problems_are_told_at_once():
     with pytest.raises(SettingsError) as caught:
         Settings.from_values({"lora": {"rank": 0, "rnak": 3}, "optimizer": {"learning_rate": "fast"}})
     assert caught.value.problems == [
-        "lora.rank = 0; expected a whole number, 1 to 1024.",
+        "lora.rank = 0; expected a whole number, 1 to 1,024.",
         "lora.rnak is not a setting; did you mean lora.rank?",
         "optimizer.learning_rate = 'fast'; expected a number, above 0, to 10.",
     ]

@@ -42,6 +42,8 @@ def make(root: Path) -> Project:
     project = Project.create(root, settings)
     if folders.subjects(project.img):
         return project
+    if project.settings() == Settings():  # made before as any other project
+        settings.save(project.settings_file)
     if any(project.img.iterdir()):
         raise ProjectError(f"{root} holds other things already; choose an empty folder for the demo project.")
     for subject, (_, repeats) in SUBJECTS.items():

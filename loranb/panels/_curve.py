@@ -18,6 +18,7 @@ LEFT, RIGHT, TOP = 58, 12, 30
 LOSS_BOTTOM, RATE_TOP, RATE_BOTTOM = 218, 240, 296
 MOST_POINTS = 500
 _LEAST_APART = 34  # pixels between two epochs' numbers
+_LEAST_STEPS = 20  # that are shown
 
 
 class Scale(NamedTuple):
@@ -50,9 +51,7 @@ def svg(events: Sequence[Event]) -> str:
     return "".join(parts)
 
 
-def decimate(
-    steps: Sequence[int], values: Sequence[float], most: int = MOST_POINTS
-) -> list[tuple[int, float]]:
+def decimate(steps: Sequence[int], values: Sequence[float], most: int = MOST_POINTS) -> list[tuple[int, float]]:
     """Thin a line out to at most `most` points; of each stretch its lowest and highest are kept."""
     points = [point for point in zip(steps, values, strict=True) if math.isfinite(point[1])]
     if len(points) <= most:
@@ -78,10 +77,12 @@ def ticks(low: float, high: float, most: int = 5) -> list[float]:
 
 
 def _shown_steps(numbers: Curve) -> int:
-    """The right end: a quarter, half or all of the planned steps, so that a young curve can be read."""
+    """Choose the right end: the planned steps, halved while the curve fits, so that it fills the plot."""
     last = numbers.steps[-1] if numbers.steps else 0
-    planned = max(numbers.planned, last, 1)
-    return next((math.ceil(planned * part) for part in (0.25, 0.5) if last <= planned * part * 0.98), planned)
+    shown = max(numbers.planned, last, 1)
+    while shown / 2 >= max(last * 1.02, _LEAST_STEPS):
+        shown = math.ceil(shown / 2)
+    return shown
 
 
 def _losses(numbers: Curve, across: Scale) -> str:
@@ -103,9 +104,7 @@ def _losses(numbers: Curve, across: Scale) -> str:
 
 
 def _rates(numbers: Curve, across: Scale) -> str:
-    high = max(
-        (rate for rates in numbers.rates.values() for rate in rates if math.isfinite(rate)), default=0.0
-    )
+    high = max((rate for rates in numbers.rates.values() for rate in rates if math.isfinite(rate)), default=0.0)
     up = Scale(0, high * 1.12 or 1.0, RATE_BOTTOM, RATE_TOP)
     labels = [(0.0, "0"), (high, _short(high))] if high else [(0.0, "0")]
     parts = [_values_axis(up, labels, "learning rate" if not numbers.rates else "")]
@@ -181,9 +180,7 @@ def _line(points: Sequence[tuple[int, float]], across: Scale, up: Scale, style: 
     return f'<polyline points="{places}" fill="none" stroke-linejoin="round" stroke-linecap="round" {style}/>'
 
 
-def _text(
-    x: float, y: float, words: str, anchor: str = "start", opacity: float = 0.9, extra: str = ""
-) -> str:
+def _text(x: float, y: float, words: str, anchor: str = "start", opacity: float = 0.9, extra: str = "") -> str:
     place = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill-opacity="{opacity}" {extra}'
     return f"<text {place}>{escape(words)}</text>"
 

@@ -18,7 +18,7 @@ from loranb.panels._show import Panel, message
 from loranb.training.run import Run
 
 EVERY = 1.0  # seconds between two redraws; each costs the page and the connection a little
-THUMBNAIL = 144  # pixels
+THUMBNAIL, SHOWN_HEIGHT = 192, 132  # pixels
 SHOWN_EPOCHS = 12  # rows of sample pictures; older ones are in the run's folder
 LOG_LINES = 20
 _RECENT = 20  # steps that the seconds per step and the loss in the line are taken from
@@ -86,11 +86,7 @@ class RunView(Panel):
         warned = [message("warning", event.message) for event in self.events if isinstance(event, Warned)]
         if isinstance(self.last, Ended) and len(self.events) > self._earlier:
             return "".join([*warned[-3:], verdict(self.run, self.events)])
-        asked = (
-            [message("info", "Stopping: the step is finished and the LoRA saved first.")]
-            if self.stopping
-            else []
-        )
+        asked = [message("info", "Stopping: the step is finished and the LoRA saved first.")] if self.stopping else []
         return "".join([*warned[-3:], *asked])
 
     def ask_to_stop(self) -> None:
@@ -103,7 +99,7 @@ class RunView(Panel):
             return
         picture = thumbnail(self.run.folder / event.path)
         self._pictures.setdefault(event.step, []).append(
-            f'<img src="{picture}" title="{escape(event.prompt)}">'
+            f'<img src="{picture}" title="{escape(event.prompt)}" style="height:{SHOWN_HEIGHT}px">'
         )
         row = self._rows.setdefault(event.step, w.HTML())
         row.value = (
@@ -133,9 +129,7 @@ def status(events: Sequence[Event], now: float) -> str:
     if started is None or not steps:
         return _line([_preparing(part, started), gone])
     step = steps[-1]
-    pace = (
-        statistics.median(b.seconds - a.seconds for a, b in _pairs(steps)) if len(steps) > 1 else step.seconds
-    )
+    pace = statistics.median(b.seconds - a.seconds for a, b in _pairs(steps)) if len(steps) > 1 else step.seconds
     told = [
         f"<b>Epoch {step.epoch}</b> of {started.epochs}",
         f"<b>step {step.step:,}</b> of {started.steps:,}",
@@ -184,15 +178,9 @@ def verdict(run: Run, events: Sequence[Event]) -> str:
     kept = Path(files[-1]).name if files else ""
     if ended.why == "finished":
         more = f", and {len(files) - 1} of earlier epochs beside it" if len(files) > 1 else ""
-        return message(
-            "good", f"Finished: {ended.step:,} steps. The LoRA is {kept}{more}, in {run.folder / 'lora'}."
-        )
+        return message("good", f"Finished: {ended.step:,} steps. The LoRA is {kept}{more}, in {run.folder / 'lora'}.")
     if ended.why == "stopped":
-        what = (
-            f"{kept} is saved in {run.folder / 'lora'}"
-            if kept
-            else "No step had been taken, so nothing was saved"
-        )
+        what = f"{kept} is saved in {run.folder / 'lora'}" if kept else "No step had been taken, so nothing was saved"
         go_on = f'loranb.train(project, resume="{run.name}")'
         return message("warning", f"Stopped after step {ended.step:,}: {what}. To go on: {go_on}")
     rest = f" What was learned until step {saved[-1].step:,} is kept in {kept}." if kept else ""

@@ -66,6 +66,10 @@ class Panel(w.VBox):
         super().__init__([style, *children], layout=w.Layout(width="100%"))
         self.add_class("loranb")
 
+    def __repr__(self) -> str:
+        """What stands in a notebook that is read without widgets."""
+        return f"({type(self).__name__}: run the cell to see it)"
+
 
 def shown(handler: Callable[..., Any], where: w.HTML) -> Callable[..., None]:
     """Wrap a widget's callback so that what goes wrong in it is read under the widget, not lost in a log.

@@ -88,10 +88,14 @@ def grid(
     display(view)
     path = view.draw(project, plan, settings)
     view.layout.display = "none"  # a plain picture takes its place: a saved notebook keeps no widgets
+    _show_sheet(path)
+    return path
+
+
+def _show_sheet(path: Path) -> None:
     with Pictures.open(path) as sheet:
         display(Image(data=to_jpeg(sheet), format="jpeg"))
     print(f"The grid is kept as {path}")
-    return path
 
 
 class PictureTester(w.VBox):
@@ -173,9 +177,7 @@ class PictureTester(w.VBox):
         request = self.request()
         chosen = None if self.lora.value == NO_LORA else self.loras[self.lora.value]
         settings = chosen.settings if chosen else self.settings
-        by_name = {
-            choice.file.stem: choice.file for choice in reversed(self.loras)
-        }  # a prompt may mention others
+        by_name = {choice.file.stem: choice.file for choice in reversed(self.loras)}  # a prompt may mention others
         with _busy(self.draw_button, self.next_button):
             self.told.value = small(f"Loading the base model {settings.model.base} ...")
             generator = model_for(settings)
@@ -210,9 +212,7 @@ class GridTester(w.VBox):
         self.project, self.loras, self.settings = project, files, settings
         choices = [(choice.label, number) for number, choice in enumerate(files)]
         rows = min(8, max(3, len(files)))
-        self.files = w.SelectMultiple(
-            options=choices, value=(0,) if files else (), rows=rows, **_wide("LoRA files")
-        )
+        self.files = w.SelectMultiple(options=choices, value=(0,) if files else (), rows=rows, **_wide("LoRA files"))
         self.weights = w.Text(", ".join(f"{weight:g}" for weight in WEIGHTS), **_wide("Weights"))
         lines = "\n".join(default_prompts(settings)[:MOST_PROMPTS])
         self.prompts = w.Textarea(lines, rows=4, **_wide("Prompts"))
@@ -230,9 +230,7 @@ class GridTester(w.VBox):
                 "prompts go downwards, one a line. The seed is the same across a row."
             )
         )
-        super().__init__(
-            [hint, self.files, self.weights, self.prompts, self.draw_button, self.place, self.told]
-        )
+        super().__init__([hint, self.files, self.weights, self.prompts, self.draw_button, self.place, self.told])
 
     def draw(self) -> Path:
         """Draw the chosen files at the weights, for all prompts; show it and keep it.

@@ -21,9 +21,7 @@ from loranb.training import launch
 from loranb.training.run import Run
 
 
-def panel(
-    project: Project, *, resume: Run | Path | str | None = None, settings: Settings | None = None
-) -> Run:
+def panel(project: Project, *, resume: Run | Path | str | None = None, settings: Settings | None = None) -> Run:
     """Train a LoRA on a project's pictures, with its settings, and show how it goes, until it has ended.
 
     Where a run of the project is being trained already, that one is shown and no second is started.

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 import psutil
 
 from loranb.errors import TrainingError
-from loranb.events import Ended, Event, read_events
+from loranb.events import Ended, Event, Preparing, read_events
 from loranb.files import write_text
 from loranb.training.run import Run
 
@@ -31,6 +31,7 @@ def start(run: Run) -> int:
     if is_running(run):
         raise TrainingError(f"{run.name} is being trained already. Watch it, or stop it first.")
     run.stop_file.unlink(missing_ok=True)
+    run.record(Preparing("trainer", 0, 1))  # so that the end of an earlier part is not taken for this one's
     with run.log_file.open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "loranb.training", str(run.folder)],

@@ -4,6 +4,7 @@
 what was learned is saved on the way out. Nothing is drawn, printed or asked here.
 """
 
+import itertools
 import math
 import time
 from collections.abc import Iterator
@@ -56,7 +57,6 @@ def _train(run: Run) -> Iterator[Event]:
     horizon = plan(settings, run.images())
     device = pick_device()
     dtype = pick_dtype(settings.memory.precision, device)
-    run.stop_file.unlink(missing_ok=True)
 
     yield Preparing("base model", 0, 1)
     mixed = precision_name(dtype).replace("fp32", "no")
@@ -102,9 +102,8 @@ def _train(run: Run) -> Iterator[Event]:
         first_step=first,
     )
     try:
-        for epoch, batches, closes_epoch in epoch_steps(horizon, settings.dataset, settings.length.seed, first):
-            if run.stop_file.exists() or step >= horizon.steps:
-                break
+        steps = epoch_steps(horizon, settings.dataset, settings.length.seed, first)
+        for epoch, batches, closes_epoch in itertools.islice(steps, horizon.steps - first):
             rates = set_learning_rates(optimizer, settings.optimizer, step, horizon.steps, warmup)
             losses = []
             for batch in batches:
@@ -147,6 +146,9 @@ def _train(run: Run) -> Iterator[Event]:
                             yield Sampled(epoch, step, path, prompt)
                     except GenerationError as error:  # a sample that cannot be drawn ends no training
                         yield Warned(f"Sample pictures: {error}")
+            if run.stop_file.exists():
+                run.stop_file.unlink()
+                break
     finally:  # the last step, a stop, an interrupt or an error: what was learned is kept
         if step > first and math.isfinite(mean):
             path = checkpoint.save_last(epoch, step)

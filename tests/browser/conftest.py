@@ -137,38 +137,29 @@ class Lab:
         said = self._address
         url = f"http://127.0.0.1:{said['port']}/doc/tree/{notebook}?token={said['token']}"
         self.page.goto(url)
-        self.page.wait_for_function(
-            "() => window.jupyterapp?.shell?.currentWidget?.content?.model", timeout=90_000
-        )
+        self.page.wait_for_function("() => window.jupyterapp?.shell?.currentWidget?.content?.model", timeout=90_000)
         self.page.wait_for_function(f"() => ({KERNEL})() === 'idle'", timeout=90_000)
 
     def command(self, name: str) -> None:
         """Carry out one of JupyterLab's commands without waiting for its end."""
         self.page.evaluate("name => { window.jupyterapp.commands.execute(name); }", name)
 
-    def run_all(self, seconds: float) -> None:
-        """Run all cells.
+    def wait(self, seconds: float, selector: str = "") -> None:
+        """Wait until something is in the page, or with nothing given until every code cell has run.
 
         Raises:
             AssertionError: a cell failed, or it took too long.
         """
-        self.command("notebook:run-all-cells")
-        self.wait(seconds)
-
-    def wait(self, seconds: float) -> None:
-        """Wait until every code cell has run."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             cells = self.cells()
-            failed = [o for cell in cells for o in cell["outputs"] if o["output_type"] == "error"]
+            failed = [output for cell in cells for output in cell["outputs"] if output["output_type"] == "error"]
             assert not failed, failed
-            if (
-                all(cell["count"] and not cell["running"] for cell in cells)
-                and self.page.evaluate(KERNEL) == "idle"
-            ):
+            ended = all(cell["count"] and not cell["running"] for cell in cells)
+            if self.page.locator(selector).count() if selector else ended and self.page.evaluate(KERNEL) == "idle":
                 return
             self.page.wait_for_timeout(250)
-        raise AssertionError(f"The notebook did not end in {seconds} s.")
+        raise AssertionError(f"{selector or 'The end'} did not come in {seconds} s.")
 
     def cells(self) -> list[dict]:
         """Give count, state and outputs of all code cells."""
@@ -215,7 +206,7 @@ def lab(home, tmp_path_factory) -> Iterator[Lab]:
         shutil.copy(notebook, folder)
     environment = {
         "LORANB_HOME": str(home),
-        "PYTHONPATH": str(ROOT) + ":/root/w/look/site",
+        "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
         "HF_HUB_OFFLINE": "1",
     }
     with Lab(folder, environment) as lab:

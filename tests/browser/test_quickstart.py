@@ -16,8 +16,7 @@ def quickstart(lab):
     """The quick start, run from top to bottom."""
     lab.open("quickstart.ipynb")
     lab.command("notebook:run-all-cells")
-    lab.page.locator("svg.lb-curve polyline").first.wait_for(timeout=240_000)
-    lab.page.locator('img[title="green windmill, snow"]').first.wait_for(timeout=60_000)
+    lab.wait(240, 'img[title="green windmill, snow"]')
     lab.page.locator("svg.lb-curve").scroll_into_view_if_needed()
     lab.picture("4_training_live")
     lab.wait(300)
@@ -108,7 +107,7 @@ def test_the_stop_button_ends_training_and_says_how_to_go_on(lab, project):
     settings.assign_all({"length.epochs": 500, "samples.every_epochs": 0}).save(project.settings_file)
     lab.open("4_train_lora.ipynb")
     lab.command("notebook:run-all-cells")
-    lab.page.locator("svg.lb-curve polyline").first.wait_for(timeout=120_000)
+    lab.wait(120, "svg.lb-curve polyline")
     lab.command("notebook:interrupt-kernel")
     told = lab.page.locator(".lb-warning", has_text="To go on: loranb.train(project, resume=")
     told.wait_for(timeout=60_000)

@@ -24,9 +24,7 @@ def make_run(small_project, tiny_settings):
     from loranb.lora.file import save_lora
 
     def make(**changes):
-        settings = tiny_settings.assign_all(
-            {"samples.every_epochs": 1, "samples.prompts": (QUICK,), **changes}
-        )
+        settings = tiny_settings.assign_all({"samples.every_epochs": 1, "samples.prompts": (QUICK,), **changes})
         run = Run.create(small_project, settings)
         model = families.load(settings.model.base, torch.float32)
         adapter = attach(model, 4, 4.0, text_encoder=False)

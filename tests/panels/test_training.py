@@ -231,9 +231,7 @@ def test_an_earlier_parts_end_is_not_taken_for_this_ones(run):
     assert current_part([*earlier, *_part()]) == _part()
 
 
-@pytest.mark.parametrize(
-    ("seconds", "words"), [(0, "0:00"), (45.4, "0:45"), (725, "12:05"), (3725, "1:02:05")]
-)
+@pytest.mark.parametrize(("seconds", "words"), [(0, "0:00"), (45.4, "0:45"), (725, "12:05"), (3725, "1:02:05")])
 def test_durations_read_as_on_a_clock(seconds, words):
     assert clock(seconds) == words
 

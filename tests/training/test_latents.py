@@ -1,0 +1,92 @@
+import pytest
+import torch
+from PIL import Image
+
+from loranb import families
+from loranb.dataset.buckets import Fit
+from loranb.dataset.training_set import TrainingImage
+from loranb.errors import TrainingError
+from loranb.plan import PlannedImage
+from loranb.training.latents import LatentCache, cut, draw_latents, tensors_hash, to_pixels
+
+
+@pytest.fixture
+def vae(tiny_base):
+    return families.load(str(tiny_base), torch.float32).vae
+
+
+def planned(path, bucket=(64, 64), resized=(64, 64)):
+    return PlannedImage(TrainingImage(path, *resized, 1, "", "1_x"), Fit(bucket, resized))
+
+
+@pytest.fixture
+def picture(tmp_path):
+    path = tmp_path / "a.png"
+    Image.effect_noise((64, 64), 80).convert("RGB").save(path)
+    return path
+
+
+def test_what_is_cached_is_what_the_vae_says(tmp_path, vae, picture):
+    cache = LatentCache(tmp_path / "cache", vae, flip=False)
+    wanted = vae.encode(to_pixels(Image.open(picture))[None]).latent_dist
+    for _ in range(2):  # encoded, then read back
+        moments = next(cache.encode([planned(picture)], ["hash"]))
+        assert torch.allclose(moments["mean"], wanted.mean[0], atol=1e-5)
+        assert torch.allclose(moments["logvar"], wanted.logvar[0], atol=1e-5)
+
+
+def test_mirrored_latents_are_those_of_the_mirrored_picture(tmp_path, vae, picture):
+    moments = next(LatentCache(tmp_path / "cache", vae, flip=True).encode([planned(picture)], ["hash"]))
+    mirrored = to_pixels(Image.open(picture).transpose(Image.Transpose.FLIP_LEFT_RIGHT))
+    assert torch.allclose(moments["mirrored_mean"], vae.encode(mirrored[None]).latent_dist.mean[0], atol=1e-5)
+
+
+@pytest.mark.parametrize("change", ["content", "bucket", "vae"])
+def test_whatever_changes_what_the_vae_sees_is_encoded_anew(tmp_path, vae, picture, change):
+    folder = tmp_path / "cache"
+    list(LatentCache(folder, vae, False).encode([planned(picture)], ["hash"]))
+    content, image = "hash", planned(picture)
+    if change == "content":
+        content = "other"
+    if change == "bucket":
+        image = planned(picture, bucket=(32, 64))
+    if change == "vae":
+        vae.encoder.conv_in.weight.data += 1e-3
+    list(LatentCache(folder, vae, False).encode([image], [content]))
+    assert len(list(folder.iterdir())) == 2
+
+
+def test_a_damaged_cache_file_is_made_again(tmp_path, vae, picture):
+    folder = tmp_path / "cache"
+    first = next(LatentCache(folder, vae, False).encode([planned(picture)], ["hash"]))
+    next(folder.iterdir()).write_bytes(b"half a file")
+    again = next(LatentCache(folder, vae, False).encode([planned(picture)], ["hash"]))
+    assert torch.equal(first["mean"], again["mean"])
+
+
+def test_values_that_are_not_finite_name_the_picture(tmp_path, vae, picture):
+    vae.encoder.conv_in.weight.data.fill_(float("nan"))
+    with pytest.raises(TrainingError, match=r"a\.png"):
+        list(LatentCache(tmp_path / "cache", vae, False).encode([planned(picture)], ["hash"]))
+    assert not (tmp_path / "cache").exists()
+
+
+def test_drawn_latents_have_the_posteriors_mean_and_spread():
+    moments = {"mean": torch.full((4, 64, 64), 2.0), "logvar": torch.full((4, 64, 64), -2.0)}
+    drawn = draw_latents([moments], [False], torch.Generator().manual_seed(1))
+    assert drawn.mean().item() == pytest.approx(2.0, abs=0.02)
+    assert drawn.std().item() == pytest.approx(torch.tensor(-1.0).exp().item(), rel=0.03)
+
+
+def test_the_cut_is_about_the_centre():
+    picture = Image.new("RGB", (100, 64), "red")
+    picture.paste("blue", (18, 0, 82, 64))
+    assert set(cut(picture, Fit((64, 64), (100, 64))).getdata()) == {(0, 0, 255)}
+
+
+def test_the_hash_of_a_module_follows_its_tensors():
+    module = torch.nn.Linear(2, 2)
+    before = tensors_hash(module)
+    assert tensors_hash(module) == before
+    module.weight.data[0, 0] += 1
+    assert tensors_hash(module) != before
