@@ -32,10 +32,7 @@ def caption_project(
         The new captions by picture.
     """
     wanted = [
-        path
-        for subject in folders.subjects(project.img)
-        for path in subject.pictures()
-        if overwrite or not captions.read(path)
+        path for subject in folders.subjects(project.img) for path in subject.pictures() if _may_write(path, overwrite)
     ]
     written: dict[Path, str] = {}
     for start in range(0, len(wanted), BATCH):
@@ -52,3 +49,11 @@ def caption_project(
         if progress:
             progress(min(start + BATCH, len(wanted)), len(wanted))
     return written
+
+
+def _may_write(picture: Path, overwrite: bool) -> bool:
+    """A caption that cannot be read is never written over; the picture check names it."""
+    try:
+        return not captions.read(picture) or overwrite
+    except DatasetError:
+        return False

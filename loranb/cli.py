@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from loranb import __version__
-from loranb.errors import LoranbError
+from loranb.errors import LoranbError, SettingsError
 
 Report = dict[str, Any]
 Command = Callable[[argparse.Namespace], tuple[Report, str]]  # what --json prints, and what people read
@@ -139,6 +139,8 @@ def _train(asked: argparse.Namespace) -> tuple[Report, str]:
     from loranb.training.run import Run
 
     project = open_project_here(asked.project)
+    if asked.resume and asked.set:
+        raise SettingsError(["--set cannot change a run that goes on; start a new run, or leave --set out."])
     if asked.resume:
         run = Run(_run_folder(asked.resume, project.runs_folder))
     else:
@@ -238,7 +240,7 @@ def _parser() -> argparse.ArgumentParser:
     add.add_argument("project", type=Path)
     add.add_argument("--subject", required=True, help="what is to be learned, in one or more words")
     add.add_argument("--class", dest="class_word", default="", metavar="CLASS", help="the kind of thing it is")
-    add.add_argument("--repeats", type=int, default=10, help="showings of each picture in an epoch")
+    add.add_argument("--repeats", type=int, help="showings of each picture in an epoch; 10 for a new subject")
     add.add_argument("source", nargs="+", help="pictures, folders or zip archives")
 
     verb("check", _check, "report on pictures and captions").add_argument("project", type=Path)

@@ -132,7 +132,10 @@ def read_events(path: Path, start: int = 0) -> tuple[list[Event], int]:
 
 
 def _parse(lines: bytes) -> Iterator[Event]:
-    for line in lines.decode("utf-8").splitlines():
-        event = from_line(line) if line.strip() else None
+    for line in lines.split(b"\n"):  # and not splitlines(), which cuts at characters that JSON leaves in
+        try:
+            event = from_line(line.decode("utf-8"))
+        except ValueError:  # empty, or torn by a full disk or a lost machine
+            continue
         if event is not None:
             yield event

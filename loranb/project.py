@@ -88,7 +88,7 @@ class Project:
         if not project.img.is_dir():
             raise ProjectError(
                 f"{project.root} is not a loranb project: it has no img folder. "
-                f"Make one with `loranb new {root}`, or with loranb.project({str(root)!r}) in a notebook."
+                f"Make one with `loranb new {root}`, or with loranb.open({str(root)!r}) in a notebook."
             )
         return project
 
@@ -148,7 +148,8 @@ class Project:
         The first is ``name_v1a``; then ``v1b`` for the same images, ``v2a`` for new ones.
         """
         stem = re.sub(r"[^\w-]+", "_", self.name).strip("_") or "lora"
-        versions = [(int(m[1]), m[2]) for run in self.runs() if (m := _VERSION.search(run.name))]
+        taken = [folder.name for folder in self.runs_folder.glob("*")]
+        versions = [(int(m[1]), m[2]) for name in taken if (m := _VERSION.search(name))]
         if not versions:
             return f"{stem}_v1a"
         number, letters = max(versions, key=lambda v: (v[0], len(v[1]), v[1]))

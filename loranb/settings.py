@@ -407,7 +407,7 @@ class Settings(Group):
         """
         try:
             values = tomllib.loads(path.read_text(encoding="utf-8"))
-        except tomllib.TOMLDecodeError as error:
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise SettingsError([f"{path} is not a settings file: {error}."]) from error
         return cls.from_values(values)
 
@@ -641,7 +641,11 @@ def advice(settings: Settings) -> list[str]:
             f"optimizer.learning_rate = {settings.optimizer.learning_rate:g} is high for AdamW; "
             "most LoRAs are trained between 2e-5 and 5e-4."
         )
-    if dataset.buckets and not dataset.bucket_min <= dataset.resolution <= dataset.bucket_max:
+    if (
+        dataset.buckets
+        and not dataset.no_upscale
+        and not dataset.bucket_min <= dataset.resolution <= dataset.bucket_max
+    ):
         said.append(
             f"dataset.resolution = {dataset.resolution} lies outside the buckets ({dataset.bucket_min} to "
             f"{dataset.bucket_max}); the bounds are widened to include it."

@@ -34,3 +34,16 @@ def test_no_file_is_no_events(tmp_path):
 
 def test_kinds_are_known_by_their_names():
     assert all(name == kind.__name__ for name, kind in KINDS.items())
+
+
+def test_a_torn_line_costs_itself_only(tmp_path):
+    file = tmp_path / "events.jsonl"
+    lines = [to_line(event) for event in EXAMPLES]
+    file.write_text("\n".join([lines[0], lines[1][:20], lines[2]]) + "\n", encoding="utf-8")
+    assert read_events(file)[0] == [EXAMPLES[0], EXAMPLES[2]]
+
+
+def test_a_line_separator_in_a_prompt_ends_no_line(tmp_path):
+    event = Ended("failed", 1, "a\u2028b\u0085c")
+    (tmp_path / "events.jsonl").write_text(to_line(event) + "\n", encoding="utf-8")
+    assert read_events(tmp_path / "events.jsonl")[0] == [event]

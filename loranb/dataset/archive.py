@@ -4,6 +4,7 @@ import contextlib
 import stat
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
@@ -42,7 +43,7 @@ def unpack(path: Path, target: Path) -> list[Path]:
             members = [info for info in archive.infolist() if not info.is_dir() and not _is_junk(info.filename)]
             _check(path, members)
             return [_extract(archive, info, target) for info in members]
-    except zipfile.BadZipFile as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise DatasetError(f"{path.name} is damaged: {error}. Make the archive again, or upload it again.") from error
     except RuntimeError as error:  # an archive with a password
         raise DatasetError(

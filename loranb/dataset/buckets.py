@@ -44,7 +44,7 @@ def fit(size: Size, dataset: DatasetSettings) -> Fit:
     Without buckets every picture is cut to a square; with ``no_upscale`` the bucket is found from
     the picture's own size; otherwise it is the one of the list whose ratio is nearest.
     """
-    step = dataset.bucket_step
+    step = min(dataset.bucket_step, dataset.resolution)
     if not dataset.buckets:
         return _cover(size, (dataset.resolution, dataset.resolution))
     if dataset.no_upscale:

@@ -7,7 +7,7 @@ from pathlib import Path
 from loranb.errors import DatasetError
 from loranb.files import write_text
 
-EXTENSIONS = (".txt", ".caption")  # read in this order; .txt is written
+EXTENSIONS = (".txt", ".caption")  # read in this order; a new caption goes to .txt
 
 
 def caption_file(picture: Path) -> Path:

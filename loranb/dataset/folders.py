@@ -5,7 +5,6 @@ pictures that have none.
 """
 
 import re
-import shutil
 import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -14,9 +13,11 @@ from pathlib import Path
 from loranb.dataset import archive, captions
 from loranb.dataset.images import is_picture, picture_files
 from loranb.errors import DatasetError
+from loranb.files import write_bytes
 
 _NAME = re.compile(r"(\d+)_(.*)", re.DOTALL)
 MOST_REPEATS = 10_000
+USUAL_REPEATS = 10  # as in guides for 15 to 50 pictures
 
 
 @dataclass(frozen=True)
@@ -100,11 +101,12 @@ def make(img: Path, words: str, repeats: int) -> Subject:
     return Subject(folder, repeats, tidy)
 
 
-def add(img: Path, words: str, repeats: int, sources: Iterable[Path | str]) -> Added:
+def add(img: Path, words: str, repeats: int | None, sources: Iterable[Path | str]) -> Added:
     """Copy pictures, and captions that belong to them, into a subject's folder.
 
     A source may be a picture, a folder (with its subfolders) or a zip archive. The originals stay
-    as they are; a name that is taken gets a number.
+    as they are; a name that is taken gets a number. Repeats of None leave those of a subject that is
+    there as they are.
 
     Raises:
         DatasetError: a source is not there or cannot be read; nothing has been copied then.
@@ -113,11 +115,11 @@ def add(img: Path, words: str, repeats: int, sources: Iterable[Path | str]) -> A
     missing = [str(path) for path in found if not path.exists()]
     if missing:
         raise DatasetError(f"There is no such file or folder: {', '.join(missing)}. Check the path.")
-    subject = make(img, words, repeats)
     copied: list[Path] = []
     left_out: list[str] = []
     captioned = 0
     with archive.unpacked([p for p in found if zipfile.is_zipfile(p)]) as folders:
+        subject = make(img, words, repeats or _repeats_of(img, words))
         plain = [p for p in found if not zipfile.is_zipfile(p)]
         for path in _files([*plain, *folders]):
             if not is_picture(path):
@@ -125,13 +127,19 @@ def add(img: Path, words: str, repeats: int, sources: Iterable[Path | str]) -> A
                     left_out.append(path.name)
                 continue
             target = _free_for_both(subject.folder / path.name)
-            shutil.copyfile(path, target)
+            write_bytes(target, path.read_bytes())
             copied.append(target)
             beside = captions.caption_file(path)
             if beside.exists():
-                shutil.copyfile(beside, target.with_suffix(captions.EXTENSIONS[0]))
+                write_bytes(target.with_suffix(captions.EXTENSIONS[0]), beside.read_bytes())
                 captioned += 1
     return Added(subject, copied, captioned, sorted(left_out))
+
+
+def _repeats_of(img: Path, words: str) -> int:
+    """Return the repeats of a subject that is there, else the usual ones."""
+    tidy = " ".join(words.split())
+    return next((subject.repeats for subject in subjects(img) if subject.words == tidy), USUAL_REPEATS)
 
 
 def _free_for_both(target: Path) -> Path:
@@ -147,9 +155,14 @@ def _escaped(stem: str) -> str:
     return re.sub(r"([*?\[])", r"[\1]", stem)
 
 
+def _is_hidden(parts: tuple[str, ...]) -> bool:
+    return any(part.startswith(".") or part == "__MACOSX" for part in parts)
+
+
 def _files(sources: Iterable[Path]) -> Iterator[Path]:
     for source in sources:
         if source.is_dir():
-            yield from sorted(path for path in source.rglob("*") if path.is_file())
+            inside = (path.relative_to(source).parts for path in source.rglob("*") if path.is_file())
+            yield from sorted(source.joinpath(*parts) for parts in inside if not _is_hidden(parts))
         else:
             yield source

@@ -12,13 +12,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from loranb.errors import DatasetError
 from loranb.files import write_bytes
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif"})
-LARGEST = 200_000_000  # pixels; a 200-megapixel camera's picture. Beyond it, a picture may be a decompression bomb
+LARGEST = 178_956_970  # pixels; beyond it Pillow takes a picture for a decompression bomb
 SMALL = 256  # pixels on the shorter side, below which a picture teaches little (assumed)
 THUMBNAIL = 256  # pixels on the longer side
 
@@ -70,9 +71,19 @@ def open_picture(path: Path) -> Image.Image:
                         "Scale it down first."
                     )
                 file.load()
-                return on_white(ImageOps.exif_transpose(file))
-    except (OSError, UnidentifiedImageError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+                return on_white(_upright(file))
+    except DatasetError:
+        raise
+    except Exception as error:  # Pillow's decoders fail in many ways
         raise DatasetError(_why_unreadable(path, error)) from error
+
+
+def _upright(picture: Image.Image) -> Image.Image:
+    """Turn a picture as its EXIF says; one whose EXIF is damaged stays as it is."""
+    try:
+        return ImageOps.exif_transpose(picture)
+    except Exception:  # the picture itself is whole
+        return picture
 
 
 def on_white(picture: Image.Image) -> Image.Image:
@@ -82,7 +93,7 @@ def on_white(picture: Image.Image) -> Image.Image:
         ground = Image.new("RGBA", over.size, "white")
         return Image.alpha_composite(ground, over).convert("RGB")
     if picture.mode.startswith("I;16") or picture.mode == "I":  # 16-bit grey; convert() would clip it to white
-        picture = picture.point(lambda value: value / 256).convert("L")
+        return Image.fromarray((np.asarray(picture).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8)).convert("RGB")
     return picture.convert("RGB")
 
 
@@ -93,7 +104,9 @@ def _why_unreadable(path: Path, error: Exception) -> str:
         return f"{path} is not there any more. Scan the folder again."
     if size == 0:
         return f"{path.name} is empty (0 bytes): the copy was cut off. Copy it again or discard it."
-    if isinstance(error, UnidentifiedImageError):
+    if isinstance(error, Image.DecompressionBombError):
+        reason = f"it is more than {LARGEST:,} pixels in all; scale it down first"
+    elif isinstance(error, UnidentifiedImageError):
         reason = "it is not a picture, whatever its name says"
     elif "truncated" in str(error) or "Truncated" in str(error):
         reason = "the file ends too early; the copy was probably cut off"

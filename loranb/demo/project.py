@@ -8,11 +8,13 @@ from pathlib import Path
 from loranb.dataset import captions, folders
 from loranb.demo.scenes import COLOURS, GROUNDS, TIMES, Scene, draw
 from loranb.errors import ProjectError
-from loranb.project import Project
+from loranb.files import write_text
+from loranb.project import SETTINGS, Project
 from loranb.settings import Settings
 
 TRIGGER = "mokuba"  # means nothing to the base model, which spells it letter by letter
 SUBJECTS = {"castle": (16, 10), "windmill": (6, 4)}  # pictures and repeats
+UNFINISHED = "demo_unfinished"  # lies in the cache while pictures are drawn: an interrupted start is made good
 SIZES = ((192, 192), (256, 192), (192, 256), (288, 192), (224, 224), (160, 224))
 
 
@@ -39,17 +41,19 @@ def make(root: Path) -> Project:
         ProjectError: the folder is something else already.
     """
     settings = Settings.preset("demo")
+    if root.exists() and any(root.iterdir()) and not (root / SETTINGS).exists():
+        raise ProjectError(f"{root} holds other things already; choose an empty folder for the demo project.")
     project = Project.create(root, settings)
-    if folders.subjects(project.img):
+    if folders.subjects(project.img) and not (project.cache / UNFINISHED).exists():
         return project
+    write_text(project.cache / UNFINISHED, "the demo's pictures are being drawn\n")
     if project.settings() == Settings():  # made before as any other project
         settings.save(project.settings_file)
-    if any(project.img.iterdir()):
-        raise ProjectError(f"{root} holds other things already; choose an empty folder for the demo project.")
     for subject, (_, repeats) in SUBJECTS.items():
         folder = folders.make(project.img, subject, repeats).folder
         for number, scene in enumerate(subject_scenes(subject)):
             picture = folder / f"{subject}_{number + 1:02d}.png"
             draw(scene, seed=9000 + number, size=SIZES[number % len(SIZES)]).save(picture)
             captions.write(picture, subject_caption(scene))
+    (project.cache / UNFINISHED).unlink()
     return project

@@ -32,6 +32,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 from loranb.demo import BASE
 from loranb.demo.scenes import Scene, doodle, draw, every_scene, held_out
 from loranb.demo.tokenizer import build_tokenizer
+from loranb.training.latents import tensors_hash
 
 SIDE = 128
 DOODLES = 0.15  # share of meaningless shapes in the autoencoder's pictures (assumed)
@@ -307,7 +308,7 @@ def encode_scenes(work: Path, vae: AutoencoderKL) -> tuple[list[Scene], Tensor]:
     """Draw and encode the U-Net's pictures once; returns their scenes and scaled latents (N, 4, 16, 16)."""
     random, scenes = Random("unet"), training_scenes()
     chosen = [random.choice(scenes) for _ in range(LATENT_SCENES)]
-    file = work / "latents.pt"
+    file = work / f"latents-{tensors_hash(vae.encoder)[:8]}.pt"
     if not file.exists():
         parts = []
         with torch.inference_mode():

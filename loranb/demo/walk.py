@@ -51,6 +51,8 @@ def walk(out: Path, tell: Callable[[str], None]) -> dict[str, Any]:
     tell(f"4. Training in {run.folder}")
     launch.start(run)
     ended = follow_in_words(run, 0, tell)
+    if ended.why == "stopped":
+        raise KeyboardInterrupt
     if ended.why != "finished":
         raise TrainingError(f"The demo's training ended early ({ended.why}): {ended.message}")
     lora = run.loras()[-1]

@@ -125,6 +125,7 @@ def load(source: str, dtype: "torch.dtype") -> BaseModel:
         ModelError: it cannot be found or read.
     """
     model = family("sd1").load(locate(source), dtype)
+    model.source = source
     for part in model.parts():
         part.requires_grad_(False).eval()
     return model

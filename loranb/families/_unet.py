@@ -31,7 +31,7 @@ def load_pipeline(source: str, dtype: torch.dtype) -> StableDiffusionPipeline:
         raise ModelError(
             f"The base model {source!r} could not be loaded: {_first_line(error)} "
             "If it is on the Hugging Face hub, check its name, your connection and, for a gated model, that "
-            "you have accepted its terms and set HF_TOKEN; a folder or a .safetensors file on disk works too."
+            "you have accepted its terms and set HF_TOKEN; a diffusers folder on disk needs no connection."
         ) from error
 
 

@@ -6,6 +6,7 @@ import torch
 from diffusers import StableDiffusionPipeline
 from torch import Tensor
 
+from loranb.errors import ModelError
 from loranb.families import BaseModel
 from loranb.families._unet import clip_hidden_states, load_pipeline, training_schedule
 
@@ -19,8 +20,13 @@ class SD1:
     architecture = "stable-diffusion-v1"
 
     def load(self, source: str, dtype: torch.dtype) -> BaseModel:
-        """Load from a diffusers folder, a single file or a hub id."""
+        """Load from a diffusers folder, a single file or a hub id.
+
+        Raises:
+            ModelError: it cannot be loaded, or is of another family.
+        """
         pipeline = load_pipeline(source, dtype)
+        _refuse_others(source, pipeline.unet.config)
         return BaseModel(
             family=self,
             source=source,
@@ -55,6 +61,13 @@ class SD1:
     def unet_key(self, path: str) -> str:
         """``down_blocks.0.x`` becomes ``lora_unet_down_blocks_0_x``: diffusers' names, as kohya writes SD 1.x."""
         return "lora_unet_" + path.replace(".", "_")
+
+
+def _refuse_others(source: str, unet: Any) -> None:
+    """Tell other families by their U-Net: SDXL has added embeddings, SD 2.x a text encoder of width 1024."""
+    other = "SDXL" if unet.addition_embed_type else "Stable Diffusion 2.x" if unet.cross_attention_dim == 1024 else ""
+    if other:
+        raise ModelError(f"{source} is a {other} model; this version of loranb trains Stable Diffusion 1.x only.")
 
 
 FAMILY = SD1()

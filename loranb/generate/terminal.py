@@ -33,7 +33,7 @@ def generate(asked: argparse.Namespace, tell: Tell) -> list[Path]:
     for request in parse_lines(asked.prompt, (side, side)):
         file = free_name(folder / f"{request.seed}.png")
         picture = generator.draw(request, clip_skip=project.settings().model.clip_skip)
-        save_picture(picture, file, request, generator.model.name)
+        save_picture(picture, file, request, generator.model.name, project.settings().model.clip_skip)
         tell(f"{len(files) + 1} of {len(asked.prompt)}")
         files.append(file)
     return files

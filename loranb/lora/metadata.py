@@ -33,7 +33,7 @@ def metadata(settings: Settings, plan: Plan, base: Mapping[str, str], moment: Mo
     Args:
         settings: with blanks filled in.
         plan: the run's.
-        base: "name", "version" (ss_base_model_version) and "architecture" of the base model.
+        base: "name", "version" (ss_base_model_version), "architecture" and "prediction" of the base model.
         moment: when the file is saved.
     """
     declared = {field.ss: field.of(settings) for field in fields() if field.ss}
@@ -52,6 +52,7 @@ def _kohya(settings: Settings, plan: Plan, base: Mapping[str, str], moment: Mome
         "ss_base_model_version": base["version"],
         "ss_sd_model_name": base["name"],
         "ss_v2": False,
+        "ss_mixed_precision": settings.memory.precision.replace("fp32", "no"),
         "ss_resolution": f"({side}, {side})",
         "ss_learning_rate": settings.optimizer.learning_rate,
         "ss_optimizer": f"torch.optim.adamw.AdamW(weight_decay={settings.optimizer.weight_decay:g})",
@@ -87,7 +88,7 @@ def _modelspec(settings: Settings, base: Mapping[str, str], moment: Moment) -> d
         "modelspec.title": settings.saving.name,
         "modelspec.resolution": f"{side}x{side}",
         "modelspec.date": datetime.fromtimestamp(moment.saved, UTC).isoformat(timespec="seconds"),
-        "modelspec.prediction_type": "epsilon",
+        "modelspec.prediction_type": "v" if base["prediction"] == "v_prediction" else "epsilon",
     }
 
 

@@ -1,7 +1,7 @@
 """Save the LoRA, and what is needed to go on exactly where a run stopped.
 
 Randomness is drawn from the step's number alone, so the state is the LoRA's weights in fp32, the
-optimizer's and the number of the step.
+optimizer's, fp16's gradient scale and the number of the step.
 """
 
 import io
@@ -35,14 +35,19 @@ class Checkpoint:
         model: the base model; its family is named in the files.
         adapter: the LoRA.
         optimizer: torch's, or accelerate's wrapper of it.
+        scaler: accelerate's gradient scaler; None where there is none.
     """
 
-    def __init__(self, run: Run, settings: Settings, plan: Plan, model: BaseModel, adapter: Adapter, optimizer: Any):
+    def __init__(
+        self, run: Run, settings: Settings, plan: Plan, model: BaseModel, adapter: Adapter, optimizer: Any, scaler: Any
+    ):
         self.run, self.settings, self.plan, self.adapter, self.optimizer = run, settings, plan, adapter, optimizer
+        self.scaler = scaler
         self._base = {
             "name": model.name,
             "version": model.family.base_model_version,
             "architecture": model.family.architecture,
+            "prediction": model.noise_schedule.config.prediction_type,
         }
         self._started = time.time()
 
@@ -59,6 +64,8 @@ class Checkpoint:
             state = torch.load(file, map_location="cpu", weights_only=True)
             self.adapter.load(state["lora"])
             self.optimizer.load_state_dict(state["optimizer"])
+            if self.scaler is not None and state["scaler"]:
+                self.scaler.load_state_dict(state["scaler"])
         except Exception as error:  # a damaged file fails in many ways
             raise TrainingError(
                 f"The saved state {file} cannot be used: {error} Delete the folder {file.parent} to begin "
@@ -69,19 +76,19 @@ class Checkpoint:
 
     def save_epoch(self, epoch: int, step: int) -> str:
         """Save the LoRA and the state after an epoch; returns the file's path within the run."""
-        self._save_state(step)
-        return self._save_lora(epoch, step, self.run.lora_file(epoch=epoch))
+        return self._save(epoch, step, self.run.lora_file(epoch=epoch))
 
     def save_last(self, epoch: int, step: int) -> str:
         """Save the LoRA and the state when the run ends: under its own name when it is complete, else by step."""
-        self._save_state(step)
         done = step >= self.plan.steps
-        return self._save_lora(epoch, step, self.run.lora_file() if done else self.run.lora_file(step=step))
+        return self._save(epoch, step, self.run.lora_file() if done else self.run.lora_file(step=step))
 
-    def _save_lora(self, epoch: int, step: int, file: Path) -> str:
+    def _save(self, epoch: int, step: int, file: Path) -> str:
+        """Write the file before the state: a LoRA that has burnt out is refused, and the last good state stays."""
         moment = Moment(epoch, step, self._started, time.time(), zlib.crc32(self.run.name.encode()))
         told = metadata(self.settings, self.plan, self._base, moment)
         save_lora(file, self.adapter.tensors(), told, DTYPES[self.settings.saving.precision])
+        self._save_state(step)
         return file.relative_to(self.run.folder).as_posix()
 
     def _save_state(self, step: int) -> None:
@@ -90,6 +97,7 @@ class Checkpoint:
             "started": self._started,
             "lora": self.adapter.tensors(),
             "optimizer": self.optimizer.state_dict(),
+            "scaler": self.scaler.state_dict() if self.scaler is not None else None,
         }
         out = io.BytesIO()
         torch.save(state, out)

@@ -1,5 +1,6 @@
 """Tell a run in lines of text, for terminals and logs."""
 
+import itertools
 import time
 from collections.abc import Callable
 
@@ -18,17 +19,18 @@ def follow_in_words(run: Run, start_at: int, tell: Callable[[str], None]) -> End
         start_at: byte of the events file to begin at.
         tell: shows a line.
     """
-    told, steps, ended = 0.0, 0, Ended("failed", 0, "Nothing happened.")
-    events = launch.follow(run, start_at)
+    told, steps, seen, ended = 0.0, 0, 0, Ended("failed", 0, "Nothing happened.")
     while True:
+        new = itertools.islice(filter(None, launch.follow(run, start_at)), seen, None)  # after an interrupt: go on
         try:
-            for event in events:  # to the very end: only then is the process gone
+            for event in new:  # to the very end: only then is the process gone
+                seen += 1
                 if isinstance(event, Started):
                     steps = event.steps
                 if isinstance(event, Ended):
                     ended = event
                 now = time.monotonic()
-                if event and (not isinstance(event, Step | Preparing) or now - told >= EVERY):
+                if not isinstance(event, Step | Preparing) or now - told >= EVERY:
                     told = now
                     if words := in_words(event, steps):
                         tell(words)
@@ -36,7 +38,6 @@ def follow_in_words(run: Run, start_at: int, tell: Callable[[str], None]) -> End
         except KeyboardInterrupt:
             tell("Asked to stop; saving what was learned ...")
             launch.stop(run)
-            events = launch.follow(run, run.events_file.stat().st_size)
 
 
 def in_words(event: Event, steps: int) -> str:

@@ -47,12 +47,16 @@ class LatentCache:
             contents: SHA-256 of each picture's bytes.
 
         Raises:
-            TrainingError: the VAE gives values that are not finite.
+            TrainingError: the VAE gives values that are not finite, or a picture has changed.
         """
         for planned, content in zip(images, contents, strict=True):
             kept = self.folder / f"{self._key(content, planned.fit)}.safetensors"
             moments = _read(kept)
             if moments is None:
+                if hashlib.sha256(planned.image.path.read_bytes()).hexdigest() != content:
+                    raise TrainingError(
+                        f"{planned.image.path.name} has changed since the run was made. Start a new run to train on it."
+                    )
                 moments = self._moments(planned)
                 write_bytes(kept, save(moments))
             yield moments

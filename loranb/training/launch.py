@@ -7,10 +7,12 @@ run's events.
 
 import json
 import os
+import platform
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import psutil
 
@@ -19,6 +21,8 @@ from loranb.events import Ended, Event, Preparing, read_events
 from loranb.files import write_text
 from loranb.training.run import Run
 
+IDENTITY = "process.json"
+QUIET = 120  # seconds without an event after which a run on another machine counts as gone (assumed)
 POLL = 0.2  # seconds between two looks at the events
 
 
@@ -41,9 +45,10 @@ def start(run: Run) -> int:
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
             start_new_session=True,  # an interrupt or restart of the kernel does not reach it
         )
-    # A process id is used again some day; with the time it began it is unique.
-    identity = {"pid": process.pid, "began": psutil.Process(process.pid).create_time()}
-    write_text(run.folder / "process.json", json.dumps(identity))
+    # A process id is used again some day; with the machine and the time it began it is unique.
+    began = psutil.Process(process.pid).create_time()
+    identity = {"pid": process.pid, "began": began, "host": platform.node()}
+    write_text(run.folder / IDENTITY, json.dumps(identity))
     _children.append(process)
     return process.pid
 
@@ -55,16 +60,22 @@ def is_running(run: Run) -> bool:
     """Whether the run's process is alive."""
     for child in _children:
         child.poll()
-    file = run.folder / "process.json"
-    if not file.exists():
+    identity = _identity(run)
+    if identity is None:
         return False
-    identity = json.loads(file.read_text(encoding="utf-8"))
+    if identity["host"] != platform.node():  # on a shared folder, such as Drive: only its events can be seen
+        return time.time() - run.events_file.stat().st_mtime < QUIET and run.ended() is None
     try:
         process = psutil.Process(identity["pid"])
         same = abs(process.create_time() - identity["began"]) < 1.0
         return same and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+def _identity(run: Run) -> dict[str, Any] | None:
+    file = run.folder / IDENTITY
+    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
 
 
 def stop(run: Run) -> None:
@@ -87,12 +98,22 @@ def follow(run: Run, start_at: int = 0) -> Iterator[Event | None]:
         last = events[-1] if events else last
         if not alive:
             if not isinstance(last, Ended):
-                why = f"The training process ended without a word. {_tail(run)}"
-                yield run.record(Ended("failed", _last_step(run), why))
+                yield _unsaid_end(run)
             return
         if not events:
             yield None
             time.sleep(POLL)
+
+
+def _unsaid_end(run: Run) -> Event:
+    """Say what became of a run whose process is gone without a word; written down only where it ran."""
+    identity, step = _identity(run), _last_step(run)
+    if identity is None:
+        return Ended("failed", step, f"{run.name} has not been started.")
+    if identity["host"] != platform.node():
+        why = f"Nothing was heard of {identity['host']}, where it runs, for {QUIET} seconds."
+        return Ended("failed", step, why)
+    return run.record(Ended("failed", step, f"The training process ended without a word. {_tail(run)}"))
 
 
 def _last_step(run: Run) -> int:

@@ -57,6 +57,7 @@ def _train(run: Run) -> Iterator[Event]:
     horizon = plan(settings, run.images())
     device = pick_device()
     dtype = pick_dtype(settings.memory.precision, device)
+    settings = settings.assign("memory.precision", precision_name(dtype))  # what "auto" came to
 
     yield Preparing("base model", 0, 1)
     mixed = precision_name(dtype).replace("fp32", "no")
@@ -86,7 +87,7 @@ def _train(run: Run) -> Iterator[Event]:
     unet, optimizer = accelerator.prepare(model.unet, optimizer)
     unet.train()
 
-    checkpoint = Checkpoint(run, settings, horizon, model, adapter, optimizer)
+    checkpoint = Checkpoint(run, settings, horizon, model, adapter, optimizer, accelerator.scaler)
     first = checkpoint.load()
     step, started = first, time.monotonic()
     epoch, epoch_losses = step // horizon.steps_per_epoch + 1, []
@@ -144,7 +145,10 @@ def _train(run: Run) -> Iterator[Event]:
                     try:
                         for path, prompt in draw_samples(run, model, settings, step, device):
                             yield Sampled(epoch, step, path, prompt)
-                    except GenerationError as error:  # a sample that cannot be drawn ends no training
+                    except (
+                        GenerationError,
+                        torch.OutOfMemoryError,
+                    ) as error:  # a sample that cannot be drawn ends no training
                         yield Warned(f"Sample pictures: {error}")
             if run.stop_file.exists():
                 run.stop_file.unlink()

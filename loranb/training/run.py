@@ -16,15 +16,19 @@
 import csv
 import hashlib
 import io
+import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from loranb import families
 from loranb import plan as planning
 from loranb.dataset.training_set import TrainingImage, collect
-from loranb.errors import ProjectError, SettingsError
+from loranb.device import pick_device, pick_dtype
+from loranb.errors import LoranbError, ProjectError, SettingsError
 from loranb.events import Ended, Event, Saved, read_events, to_line
 from loranb.files import write_text
+from loranb.generate.prompt import parse_lines
 from loranb.project import SETTINGS, Project
 from loranb.settings import Settings
 
@@ -54,21 +58,24 @@ class Run:
         Raises:
             ProjectError: the name is taken.
             DatasetError: there are no usable pictures.
+            SettingsError: a name, a prompt or a base model that cannot be used; all are named.
         """
         images = collect(project.img).images
         plan = planning.plan(settings, images)
         settings = fill_blanks(settings, project.next_version(), images)
         name = settings.saving.name
-        if Path(name).name != name or name in (".", ".."):
-            raise SettingsError([f"saving.name = {name!r}; a name without slashes is needed, such as my_cat_v1."])
+        if problems := _problems(settings):
+            raise SettingsError(problems)
+        images_csv = _images_csv(plan)
         folder = project.runs_folder / name
-        if folder.exists():
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
             raise ProjectError(
                 f"There is a run named {name} already, and runs are never overwritten. "
                 f"Leave saving.name blank for the next free name ({project.next_version()}), or choose another."
-            )
-        folder.mkdir(parents=True)
-        write_text(folder / "images.csv", _images_csv(plan))
+            ) from None
+        write_text(folder / "images.csv", images_csv)
         settings.save(folder / SETTINGS)
         return cls(folder)
 
@@ -135,8 +142,10 @@ class Run:
 
     def record(self, event: Event) -> Event:
         """Append an event to the file, at once, and give it back."""
-        with self.events_file.open("a", encoding="utf-8") as file:
-            file.write(to_line(event) + "\n")
+        with self.events_file.open("ab+") as file:
+            file.seek(max(0, file.tell() - 1))
+            torn = file.read(1) not in (b"", b"\n")  # a line that was cut off stays alone
+            file.write((b"\n" if torn else b"") + to_line(event).encode() + b"\n")
         return event
 
     def events(self) -> list[Event]:
@@ -176,6 +185,28 @@ def fill_blanks(settings: Settings, name: str, images: Sequence[TrainingImage]) 
             caption.replace(" --", " ") for caption in captions[::spread][:DEFAULT_SAMPLES]
         )
     return settings.assign_all(changes)
+
+
+def _problems(settings: Settings) -> list[str]:
+    """Find what would fail later, before anything is made."""
+    name, side, found = settings.saving.name, settings.dataset.resolution, []
+    if not re.fullmatch(r"[^\\/:*?\"<>|,\s.][^\\/:*?\"<>|,]*(?<!\s)", name):
+        found.append(
+            f'saving.name = {name!r}; it becomes a file and stands in prompts: no \\ / : * ? " < > | or commas.'
+        )
+    checks = (
+        lambda: parse_lines(settings.samples.prompts, (side, side), 0),
+        lambda: families.locate(settings.model.base),
+        lambda: settings.memory.precision != "fp16" or pick_dtype("fp16", pick_device()),
+    )
+    for check in checks:
+        try:
+            check()
+        except SettingsError as error:
+            found += error.problems
+        except LoranbError as error:
+            found.append(str(error))
+    return found
 
 
 def _images_csv(plan: planning.Plan) -> str:

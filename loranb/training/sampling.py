@@ -31,7 +31,7 @@ def draw_samples(
         for number, prompt in enumerate(prompts):
             picture = draw_with(pipeline, prompt, settings.model.clip_skip)
             file = run.samples / f"{run.name}_{step:06d}_{number:02d}.png"
-            save_picture(picture, file, prompt)
+            save_picture(picture, file, prompt, model.name, settings.model.clip_skip)
             yield file.relative_to(run.folder).as_posix(), prompt.prompt
 
 

@@ -53,5 +53,10 @@ def test_the_strangest_picture_covers_a_bucket_that_is_not_empty(picture, no_ups
     assert resized[1] >= bucket[1]
 
 
+def test_a_step_larger_than_the_resolution_gives_one_square():
+    dataset = DatasetSettings(resolution=128, bucket_step=256, no_upscale=False, bucket_min=64)
+    assert fit((300, 300), dataset).bucket == (128, 128)
+
+
 def test_without_buckets_everything_is_square():
     assert fit((1000, 500), DatasetSettings(buckets=False)) == ((512, 512), (1024, 512))

@@ -112,3 +112,34 @@ def test_bad_pictures_are_set_apart_and_the_folder_speaks_for_missing_captions(t
     assert found.images[0].repeats == 3
     assert found.uncaptioned == 1
     assert [p.path.name for p in found.unusable] == ["bad.jpg"]
+
+
+def test_adding_more_keeps_the_repeats_unless_others_are_asked_for(tmp_path):
+    folders.add(tmp_path / "img", "cat", 20, [picture(tmp_path / "a.png")])
+    folders.add(tmp_path / "img", "cat", None, [picture(tmp_path / "b.png")])
+    assert [f.name for f in (tmp_path / "img").iterdir()] == ["20_cat"]
+
+
+def test_a_damaged_zip_changes_nothing(tmp_path):
+    folders.add(tmp_path / "img", "cat", 20, [picture(tmp_path / "a.png")])
+    with zipfile.ZipFile(tmp_path / "b.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("b.txt", "words " * 1000)
+    content = bytearray((tmp_path / "b.zip").read_bytes())
+    content[40:60] = bytes(20)
+    (tmp_path / "b.zip").write_bytes(content)
+    with pytest.raises(DatasetError, match="damaged"):
+        folders.add(tmp_path / "img", "cat", 7, [tmp_path / "b.zip"])
+    assert [f.name for f in (tmp_path / "img").iterdir()] == ["20_cat"]
+
+
+def test_hidden_folders_are_left_out(tmp_path):
+    picture(tmp_path / "mine/.loranb/thumbnails/a.jpg")
+    picture(tmp_path / "mine/b.jpg")
+    assert [p.name for p in folders.add(tmp_path / "img", "cat", 1, [tmp_path / "mine"]).pictures] == ["b.jpg"]
+
+
+def test_repeats_that_another_folder_of_the_subject_has_are_refused(tmp_path):
+    for name in ("10_cat", "20_cat"):
+        (tmp_path / name).mkdir()
+    with pytest.raises(DatasetError, match="Move the pictures"):
+        folders.make(tmp_path, "cat", 20)

@@ -89,3 +89,28 @@ def test_a_thumbnail_is_made_once_and_anew_when_the_picture_changes(tmp_path):
 def test_a_thumbnail_of_a_bad_picture_raises_the_reason(tmp_path):
     with pytest.raises(DatasetError, match="bad.jpg"):
         thumbnail(broken(tmp_path / "bad.jpg", "text"), tmp_path / "cache")
+
+
+def test_damaged_exif_does_not_cost_the_picture(tmp_path):
+    Image.new("RGB", (300, 300), "red").save(tmp_path / "a.jpg", exif=b"Exif\0\0MM\0*\0\0\0\x08\0\x05\x01\x12")
+    assert inspect(tmp_path / "a.jpg").usable
+
+
+@pytest.mark.parametrize("kind", ["AVIF", "WEBP", "PNG", "JPEG", "GIF", "TIFF", "BMP"])
+def test_whatever_bytes_are_damaged_a_scan_goes_on(tmp_path, kind):
+    whole = io.BytesIO()
+    Image.effect_noise((64, 64), 60).convert("RGB").save(whole, kind)
+    damage = np.random.default_rng(1)
+    paths = []
+    for number in range(25):
+        content = bytearray(whole.getvalue())
+        for place in damage.integers(0, len(content), 8):
+            content[place] = damage.integers(0, 256)
+        paths.append(tmp_path / f"{number}.{kind.lower()}")
+        paths[-1].write_bytes(content)
+    assert len(scan(paths)) == 25
+
+
+def test_big_endian_sixteen_bit_grey_is_read(tmp_path):
+    Image.fromarray(np.array([[0, 32768, 65535]] * 3, dtype=">u2")).save(tmp_path / "a.tif")
+    assert [open_picture(tmp_path / "a.tif").getpixel((x, 0))[0] for x in range(3)] == [0, 128, 255]

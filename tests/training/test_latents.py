@@ -1,3 +1,5 @@
+import hashlib
+
 import pytest
 import torch
 from PIL import Image
@@ -15,6 +17,10 @@ def vae(tiny_base):
     return families.load(str(tiny_base), torch.float32).vae
 
 
+def sha(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 def planned(path, bucket=(64, 64), resized=(64, 64)):
     return PlannedImage(TrainingImage(path, *resized, 1, "", "1_x"), Fit(bucket, resized))
 
@@ -30,13 +36,13 @@ def test_what_is_cached_is_what_the_vae_says(tmp_path, vae, picture):
     cache = LatentCache(tmp_path / "cache", vae, flip=False)
     wanted = vae.encode(to_pixels(Image.open(picture))[None]).latent_dist
     for _ in range(2):  # encoded, then read back
-        moments = next(cache.encode([planned(picture)], ["hash"]))
+        moments = next(cache.encode([planned(picture)], [sha(picture)]))
         assert torch.allclose(moments["mean"], wanted.mean[0], atol=1e-5)
         assert torch.allclose(moments["logvar"], wanted.logvar[0], atol=1e-5)
 
 
 def test_mirrored_latents_are_those_of_the_mirrored_picture(tmp_path, vae, picture):
-    moments = next(LatentCache(tmp_path / "cache", vae, flip=True).encode([planned(picture)], ["hash"]))
+    moments = next(LatentCache(tmp_path / "cache", vae, flip=True).encode([planned(picture)], [sha(picture)]))
     mirrored = to_pixels(Image.open(picture).transpose(Image.Transpose.FLIP_LEFT_RIGHT))
     assert torch.allclose(moments["mirrored_mean"], vae.encode(mirrored[None]).latent_dist.mean[0], atol=1e-5)
 
@@ -44,30 +50,30 @@ def test_mirrored_latents_are_those_of_the_mirrored_picture(tmp_path, vae, pictu
 @pytest.mark.parametrize("change", ["content", "bucket", "vae"])
 def test_whatever_changes_what_the_vae_sees_is_encoded_anew(tmp_path, vae, picture, change):
     folder = tmp_path / "cache"
-    list(LatentCache(folder, vae, False).encode([planned(picture)], ["hash"]))
-    content, image = "hash", planned(picture)
+    list(LatentCache(folder, vae, False).encode([planned(picture)], [sha(picture)]))
+    image = planned(picture)
     if change == "content":
-        content = "other"
+        Image.new("RGB", (64, 64), "red").save(picture)
     if change == "bucket":
         image = planned(picture, bucket=(32, 64))
     if change == "vae":
         vae.encoder.conv_in.weight.data += 1e-3
-    list(LatentCache(folder, vae, False).encode([image], [content]))
+    list(LatentCache(folder, vae, False).encode([image], [sha(picture)]))
     assert len(list(folder.iterdir())) == 2
 
 
 def test_a_damaged_cache_file_is_made_again(tmp_path, vae, picture):
     folder = tmp_path / "cache"
-    first = next(LatentCache(folder, vae, False).encode([planned(picture)], ["hash"]))
+    first = next(LatentCache(folder, vae, False).encode([planned(picture)], [sha(picture)]))
     next(folder.iterdir()).write_bytes(b"half a file")
-    again = next(LatentCache(folder, vae, False).encode([planned(picture)], ["hash"]))
+    again = next(LatentCache(folder, vae, False).encode([planned(picture)], [sha(picture)]))
     assert torch.equal(first["mean"], again["mean"])
 
 
 def test_values_that_are_not_finite_name_the_picture(tmp_path, vae, picture):
     vae.encoder.conv_in.weight.data.fill_(float("nan"))
     with pytest.raises(TrainingError, match=r"a\.png"):
-        list(LatentCache(tmp_path / "cache", vae, False).encode([planned(picture)], ["hash"]))
+        list(LatentCache(tmp_path / "cache", vae, False).encode([planned(picture)], [sha(picture)]))
     assert not (tmp_path / "cache").exists()
 
 
@@ -90,3 +96,9 @@ def test_the_hash_of_a_module_follows_its_tensors():
     assert tensors_hash(module) == before
     module.weight.data[0, 0] += 1
     assert tensors_hash(module) != before
+
+
+def test_a_picture_that_changed_since_the_run_was_made_is_told_and_not_cached(tmp_path, vae, picture):
+    with pytest.raises(TrainingError, match="changed since"):
+        list(LatentCache(tmp_path / "cache", vae, False).encode([planned(picture)], ["0" * 64]))
+    assert not (tmp_path / "cache").exists()
