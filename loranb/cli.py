@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     asked = _parser().parse_args(arguments)
     try:
-        report, words = asked.run(asked)
+        report, words = asked.command(asked)
     except LoranbError as error:
         print(error, file=sys.stderr)
         return 1
@@ -226,7 +226,7 @@ def _parser() -> argparse.ArgumentParser:
     def verb(name: str, run: Command, help: str, under: Any = verbs) -> argparse.ArgumentParser:  # noqa: A002
         command = under.add_parser(name, help=help, description=help)
         command.add_argument("--json", action="store_true", help="print one JSON document on stdout")
-        command.set_defaults(run=run)
+        command.set_defaults(command=run)
         return command
 
     demo = verb("demo", _demo, "the whole path on the embedded demo: pictures, training, test grid")

@@ -44,6 +44,7 @@ LATENT_NOISE = 0.05  # of the latents' own spread; the decoder learns to forgive
 AREAS = 2.0  # weight of the loss on averages of 8 x 8 pixels: keeps colours true
 EDGES = 0.5  # weight of the loss on differences of neighbours: sharpens masts and windows
 MIN_SNR_GAMMA = 5.0  # Hang et al., arXiv:2303.09556
+NOISIER = 0.5  # share of the timesteps that is drawn from the noisier half (assumed)
 LATENT_SCENES = 7_000  # pictures drawn and encoded for the U-Net; seventeen of each scene
 
 
@@ -333,6 +334,13 @@ def load_text_and_unet(work: Path, fresh: bool) -> tuple[CLIPTokenizer, CLIPText
     return tokenizer, text_encoder, unet
 
 
+def timesteps(count: int, generator: torch.Generator) -> Tensor:
+    """Draw timesteps, more of them from the noisier half: what a picture shows is decided there; (count,)."""
+    t = torch.randint(1000, (count,), generator=generator)
+    noisier = torch.rand(count, generator=generator) < NOISIER
+    return torch.where(noisier, 500 + t // 2, t)
+
+
 def train_unet(work: Path, steps: int, fresh: bool) -> None:
     """Train U-Net and text encoder on cached latents; leaves ``work/unet`` and ``work/text_encoder``."""
     vae = load_autoencoder(work, fresh=False)
@@ -351,7 +359,7 @@ def train_unet(work: Path, steps: int, fresh: bool) -> None:
             [caption(scenes[i], random) for i in chosen], padding="max_length", truncation=True, return_tensors="pt"
         )
         x0 = latents[chosen]
-        eps, t = torch.randn(x0.shape, generator=generator), torch.randint(1000, (size,), generator=generator)
+        eps, t = torch.randn(x0.shape, generator=generator), timesteps(size, generator)
         hidden = text_encoder(words.input_ids).last_hidden_state
         prediction = unet(schedule.add_noise(x0, eps, t), t, hidden).sample
         a = schedule.alphas_cumprod[t]

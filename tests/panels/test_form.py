@@ -62,7 +62,7 @@ def test_what_is_typed_is_kept_and_shown_again(kept, path, typed, value):
 def test_a_bad_value_is_complained_about_and_stays_as_it_was_typed(kept):
     row = kept.type("lora.rank", "many")
     assert row.input.value == "many"
-    assert "a whole number, 1 to 1024" in row.hint.value
+    assert "a whole number, 1 to 1,024" in row.hint.value
     assert kept.now == Settings()
     assert kept.refused == 1
     assert len(kept.form.problems) == 1

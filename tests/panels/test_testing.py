@@ -74,6 +74,7 @@ def test_the_newest_runs_final_file_is_the_first_choice(small_project, make_run)
 
 
 def test_a_lora_laid_into_the_model_folder_can_be_chosen_too(small_project):
+    small_project.model.mkdir()
     (small_project.model / "friend.safetensors").write_bytes(b"")
     assert [choice.label for choice in loras(small_project)] == ["model/friend"]
 

@@ -1,5 +1,6 @@
 import json
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -66,7 +67,7 @@ def start(run):
                 stderr=log,
                 start_new_session=True,
             )
-        identity = {"pid": process.pid, "began": psutil.Process(process.pid).create_time()}
+        identity = {"pid": process.pid, "began": psutil.Process(process.pid).create_time(), "host": platform.node()}
         (run.folder / "process.json").write_text(json.dumps(identity))
         started.append(process)
 
