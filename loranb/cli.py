@@ -115,7 +115,7 @@ def _caption(asked: argparse.Namespace) -> tuple[Report, str]:
 def _plan(asked: argparse.Namespace) -> tuple[Report, str]:
     from loranb.dataset.training_set import collect
     from loranb.plan import plan
-    from loranb.settings import advice
+    from loranb.settings.advice import advice
 
     project = open_project_here(asked.project)
     settings = project.settings().assign_text(asked.set)

@@ -86,10 +86,8 @@ def tiny_settings(tiny_base) -> Settings:
     )
 
 
-@pytest.fixture
-def small_project(tmp_path, tiny_settings) -> Project:
-    """Two subjects with three and two pictures, of two shapes, captions beside them."""
-    project = Project.create(tmp_path / "small", tiny_settings)
+def draw_subjects(project: Project) -> None:
+    """Put three castles and two windmills into a project, of two shapes, captions beside them."""
     for folder, count, word in (("2_red castle", 3, "castle"), ("1_windmill", 2, "windmill")):
         place = project.img / folder
         place.mkdir()
@@ -97,4 +95,20 @@ def small_project(tmp_path, tiny_settings) -> Project:
             size = (96, 64) if i % 2 else (80, 80)
             draw(Scene(word, "red", "grass", "day"), i, size).save(place / f"{word}_{i}.png")
             (place / f"{word}_{i}.txt").write_text(f"mokuba, {word}, number {i}\n")
+
+
+@pytest.fixture
+def drawn_project(tmp_path) -> Project:
+    """The pictures of `draw_subjects`; no base model is needed."""
+    settings = Settings.preset("demo").assign_all({"dataset.resolution": 64, "dataset.bucket_step": 16})
+    project = Project.create(tmp_path / "drawn", settings)
+    draw_subjects(project)
+    return project
+
+
+@pytest.fixture
+def small_project(tmp_path, tiny_settings) -> Project:
+    """Two subjects with three and two pictures, of two shapes, captions beside them."""
+    project = Project.create(tmp_path / "small", tiny_settings)
+    draw_subjects(project)
     return project

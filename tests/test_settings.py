@@ -3,7 +3,8 @@ import tomllib
 import pytest
 
 from loranb.errors import SettingsError
-from loranb.settings import Settings, advice, fields, presets
+from loranb.settings import Settings, fields, presets
+from loranb.settings.advice import advice
 
 
 def test_every_setting_survives_the_file(tmp_path):

@@ -92,6 +92,12 @@ def held_out() -> list[Scene]:
     ]
 
 
+def training_scenes() -> list[Scene]:
+    """List the scenes the base model may see."""
+    hidden = set(held_out())
+    return [scene for scene in every_scene() if scene not in hidden]
+
+
 _WORDS = {"object": OBJECTS, "colour": tuple(COLOURS), "ground": GROUNDS, "time": TIMES}
 
 

@@ -12,7 +12,8 @@ import ipywidgets as w
 from loranb.errors import SettingsError
 from loranb.panels._platform import with_titles
 from loranb.panels._show import escape, shown, small
-from loranb.settings import SettingField, Settings, group_title, grouped
+from loranb.settings import Settings, group_title, grouped
+from loranb.settings.declaration import SettingField
 
 
 class FieldRow(w.Box):

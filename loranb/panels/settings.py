@@ -12,7 +12,8 @@ from loranb.panels._platform import with_tooltip
 from loranb.panels._show import Panel, escape, message, shown, small, table, title
 from loranb.plan import Plan, plan
 from loranb.project import Project
-from loranb.settings import Settings, advice, presets
+from loranb.settings import Settings, presets
+from loranb.settings.advice import advice
 
 
 def panel(project: Project) -> "SettingsPanel":

@@ -7,24 +7,27 @@ what was learned is saved on the way out. Nothing is drawn, printed or asked her
 import itertools
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from accelerate.utils import set_seed
+from torch import Tensor
 
 from loranb import families
 from loranb.device import pick_device, pick_dtype, precision_name
 from loranb.errors import GenerationError, TrainingError
 from loranb.events import Ended, EpochEnded, Event, Preparing, Sampled, Saved, Started, Step, Warned
+from loranb.families import BaseModel
 from loranb.lora.adapter import attach
 from loranb.lora.metadata import warmup_steps
-from loranb.plan import plan
-from loranb.training.batches import epoch_steps
+from loranb.plan import Plan, plan
+from loranb.settings import Settings
+from loranb.training.batches import Batch, epoch_steps
 from loranb.training.checkpoint import Checkpoint
-from loranb.training.latents import LatentCache, draw_latents
+from loranb.training.latents import LatentCache, Moments, draw_latents
 from loranb.training.objectives import objective_for
 from loranb.training.optimizers import make_optimizer, set_learning_rates
 from loranb.training.prompts import prepare_prompts
@@ -68,13 +71,7 @@ def _train(run: Run) -> Iterator[Event]:
     yield Preparing("base model", 1, 1)
 
     # Pictures first: the VAE is the only part on the GPU while they are encoded.
-    cache = LatentCache(run.project.cache / "latents", model.vae.float().to(device), settings.dataset.flip)
-    moments = []
-    for moment in cache.encode(horizon.images, run.content_hashes()):
-        moments.append(moment)
-        yield Preparing("pictures", len(moments), len(horizon.images))
-    model.vae.to("cpu")
-
+    moments = yield from _encoded_pictures(run, horizon, settings, model, device)
     # The seed is set right before the LoRA is made: its first weights depend on nothing else.
     set_seed(settings.length.seed)
     adapter = attach(model, settings.lora.rank, settings.lora.alpha, settings.lora.text_encoder)
@@ -86,6 +83,17 @@ def _train(run: Run) -> Iterator[Event]:
     trainable = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     unet, optimizer = accelerator.prepare(model.unet, optimizer)
     unet.train()
+
+    def loss_of(batch: Batch) -> Tensor:
+        generator = torch.Generator().manual_seed(batch.seed)
+        x0 = draw_latents([moments[i] for i in batch.images], batch.mirrored, generator)
+        x0 = (x0 * model.vae.config.scaling_factor).to(device)
+        eps = torch.randn(x0.shape, generator=generator).to(device)
+        t = objective.sample_timesteps(len(x0), generator).to(device)
+        with accelerator.autocast():
+            prediction = model.family.denoise(unet, objective.add_noise(x0, eps, t), t, encode(list(batch.captions)))
+        error = (prediction.float() - objective.target(x0, eps, t)).square().flatten(1).mean(1)  # (B,)
+        return (objective.weight(t) * error).mean()
 
     checkpoint = Checkpoint(run, settings, horizon, model, adapter, optimizer, accelerator.scaler)
     first = checkpoint.load()
@@ -108,17 +116,7 @@ def _train(run: Run) -> Iterator[Event]:
             rates = set_learning_rates(optimizer, settings.optimizer, step, horizon.steps, warmup)
             losses = []
             for batch in batches:
-                generator = torch.Generator().manual_seed(batch.seed)
-                x0 = draw_latents([moments[i] for i in batch.images], batch.mirrored, generator)
-                x0 = (x0 * model.vae.config.scaling_factor).to(device)
-                eps = torch.randn(x0.shape, generator=generator).to(device)
-                t = objective.sample_timesteps(len(x0), generator).to(device)
-                with accelerator.autocast():
-                    prediction = model.family.denoise(
-                        unet, objective.add_noise(x0, eps, t), t, encode(list(batch.captions))
-                    )
-                error = (prediction.float() - objective.target(x0, eps, t)).square().flatten(1).mean(1)  # (B,)
-                loss = (objective.weight(t) * error).mean()
+                loss = loss_of(batch)
                 accelerator.backward(loss / len(batches))
                 losses.append(loss.item())
             mean = sum(losses) / len(losses)
@@ -142,14 +140,7 @@ def _train(run: Run) -> Iterator[Event]:
                     yield Saved(epoch, step, checkpoint.save_epoch(epoch, step))
                 every = settings.samples.every_epochs
                 if every and (epoch % every == 0 or step == horizon.steps):
-                    try:
-                        for path, prompt in draw_samples(run, model, settings, step, device):
-                            yield Sampled(epoch, step, path, prompt)
-                    except (
-                        GenerationError,
-                        torch.OutOfMemoryError,
-                    ) as error:  # a sample that cannot be drawn ends no training
-                        yield Warned(f"Sample pictures: {error}")
+                    yield from _samples(run, model, settings, epoch, step, device)
             if run.stop_file.exists():
                 run.stop_file.unlink()
                 break
@@ -158,3 +149,27 @@ def _train(run: Run) -> Iterator[Event]:
             path = checkpoint.save_last(epoch, step)
             run.record(Saved(epoch, step, path))
     yield Ended("finished" if step >= horizon.steps else "stopped", step)
+
+
+def _encoded_pictures(
+    run: Run, horizon: Plan, settings: Settings, model: BaseModel, device: torch.device
+) -> Generator[Event, None, list[Moments]]:
+    """Encode the plan's pictures, or read them from the cache; leaves the VAE on the CPU."""
+    cache = LatentCache(run.project.cache / "latents", model.vae.float().to(device), settings.dataset.flip)
+    moments = []
+    for moment in cache.encode(horizon.images, run.content_hashes()):
+        moments.append(moment)
+        yield Preparing("pictures", len(moments), len(horizon.images))
+    model.vae.to("cpu")
+    return moments
+
+
+def _samples(
+    run: Run, model: BaseModel, settings: Settings, epoch: int, step: int, device: torch.device
+) -> Iterator[Event]:
+    """Draw the sample pictures; one that cannot be drawn ends no training."""
+    try:
+        for path, prompt in draw_samples(run, model, settings, step, device):
+            yield Sampled(epoch, step, path, prompt)
+    except (GenerationError, torch.OutOfMemoryError) as error:
+        yield Warned(f"Sample pictures: {error}")

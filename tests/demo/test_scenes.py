@@ -15,6 +15,7 @@ from loranb.demo.scenes import (
     draw,
     every_scene,
     held_out,
+    training_scenes,
 )
 
 SCENE = Scene("house", "red", "grass", "day")
@@ -52,9 +53,6 @@ def test_a_caption_names_all_four_words() -> None:
 
 
 def test_the_base_model_never_sees_a_held_out_scene() -> None:
-    pytest.importorskip("diffusers")
-    from loranb.demo.train_base import training_scenes
-
     trained = training_scenes()
     assert not set(trained) & set(held_out())
     assert len(trained) + len(held_out()) == len(every_scene())

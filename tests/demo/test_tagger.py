@@ -119,16 +119,16 @@ def random_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pytest.importorskip("diffusers")
     from diffusers import StableDiffusionPipeline
 
-    from loranb.demo import train_base
+    from loranb.demo.tokenizer import build_tokenizer
+    from loranb.demo.train_base import models
 
-    folder, tokenizer = tmp_path_factory.mktemp("base"), train_base.build_tokenizer()
-    text_encoder = train_base.make_text_encoder(tokenizer)
+    folder, tokenizer = tmp_path_factory.mktemp("base"), build_tokenizer()
     StableDiffusionPipeline(
-        vae=train_base.make_autoencoder(),
-        text_encoder=text_encoder,
+        vae=models.make_autoencoder(),
+        text_encoder=models.make_text_encoder(tokenizer),
         tokenizer=tokenizer,
-        unet=train_base.make_unet(text_encoder.config.hidden_size),
-        scheduler=train_base.make_noise_schedule(),
+        unet=models.make_unet(),
+        scheduler=models.make_noise_schedule(),
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,

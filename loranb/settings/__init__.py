@@ -1,0 +1,190 @@
+"""The settings of a training run: one declaration each.
+
+A field carries its name, type, default, bounds, help and unit, whether it is for experts, and the
+names it has in kohya's tools (``kohya``) and in a LoRA file's metadata (``ss``). The form, the
+settings file, the command line, the plan and the metadata all read this declaration; the recipe
+reads the same object. There is no second default anywhere.
+"""
+
+import difflib
+import textwrap
+import tomllib
+import typing
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import tomlkit
+from pydantic import ValidationError
+
+from loranb.errors import SettingsError
+from loranb.files import write_text
+from loranb.settings.declaration import Group, SettingField
+from loranb.settings.groups import (
+    DatasetSettings,
+    LengthSettings,
+    LoraSettings,
+    MemorySettings,
+    ModelSettings,
+    OptimizerSettings,
+    SampleSettings,
+    SavingSettings,
+)
+
+PRESETS = Path(__file__).parent.parent / "presets"
+
+
+def presets() -> list[str]:
+    """List the presets that come with loranb."""
+    return sorted(file.stem for file in PRESETS.glob("*.toml"))
+
+
+class Settings(Group):
+    """All settings of a training run."""
+
+    model: ModelSettings = ModelSettings()
+    dataset: DatasetSettings = DatasetSettings()
+    lora: LoraSettings = LoraSettings()
+    optimizer: OptimizerSettings = OptimizerSettings()
+    length: LengthSettings = LengthSettings()
+    memory: MemorySettings = MemorySettings()
+    saving: SavingSettings = SavingSettings()
+    samples: SampleSettings = SampleSettings()
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read a settings file.
+
+        Raises:
+            SettingsError: it is not TOML, or holds values that cannot be used; all are named.
+        """
+        try:
+            values = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise SettingsError([f"{path} is not a settings file: {error}."]) from error
+        return cls.from_values(values)
+
+    @classmethod
+    def preset(cls, name: str) -> Self:
+        """Read the settings of a preset that comes with loranb.
+
+        Raises:
+            SettingsError: there is no such preset.
+        """
+        if name not in presets():
+            raise SettingsError([f"preset = {name!r}; there are {', '.join(presets())}."])
+        return cls.load(PRESETS / f"{name}.toml")
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any]) -> Self:
+        """Make settings from groups of values, ``{"lora": {"rank": 8}}``; what is absent keeps its default.
+
+        Raises:
+            SettingsError: with every problem, in plain words.
+        """
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            raise SettingsError([_in_words(problem) for problem in error.errors()]) from error
+
+    def save(self, path: Path) -> None:
+        """Write the settings file, each value under its help."""
+        write_text(path, self.to_toml())
+
+    def to_toml(self) -> str:
+        """Return the text of the settings file. A blank value is written as a comment."""
+        document = tomlkit.document()
+        document.add(tomlkit.comment("Settings of a loranb project; edit them here or in the form."))
+        for group, fields in grouped():
+            table = tomlkit.table()
+            for field in fields:
+                for line in textwrap.wrap(f"{field.help}{field.allowed_in_words}", 100):
+                    table.add(tomlkit.comment(line))
+                value = field.of(self)
+                if value is None:
+                    table.add(tomlkit.comment(f"{field.name} ="))
+                else:
+                    table.add(field.name, list(value) if isinstance(value, tuple) else value)
+                table.add(tomlkit.nl())
+            document.add(group, table)
+        return tomlkit.dumps(document)
+
+    def assign(self, path: str, value: Any) -> Self:
+        """Return settings with one value changed; `path` is ``group.name``.
+
+        Raises:
+            SettingsError: there is no such setting, or it cannot have this value.
+        """
+        return self.assign_all({path: value})
+
+    def assign_all(self, changes: Mapping[str, Any]) -> Self:
+        """Return settings with several values changed at once; see `assign`."""
+        values = self.model_dump()
+        for path, value in changes.items():
+            group, _, name = path.partition(".")
+            values.setdefault(group, {})
+            if isinstance(values[group], dict):
+                values[group][name] = value
+        return type(self).from_values(values)
+
+    def assign_text(self, assignments: Iterable[str]) -> Self:
+        """Return settings changed by texts such as ``lora.rank=32``, from the command line.
+
+        An empty value means blank; prompts are separated by new lines.
+
+        Raises:
+            SettingsError: with every text that cannot be used.
+        """
+        changes: dict[str, Any] = {}
+        problems = []
+        for text in assignments:
+            path, equals, value = text.partition("=")
+            if not equals:
+                problems.append(f"{text!r} sets nothing; write group.name=value, such as lora.rank=32.")
+                continue
+            field = _BY_PATH.get(path.strip())
+            changes[path.strip()] = field.parse(value.strip()) if field else value
+        if problems:
+            raise SettingsError(problems)
+        return self.assign_all(changes)
+
+
+def grouped() -> list[tuple[str, list[SettingField]]]:
+    """List the groups and their settings, in the order of the form."""
+    return [
+        (group, [SettingField(group, name, info) for name, info in _group_class(group).model_fields.items()])
+        for group in Settings.model_fields
+    ]
+
+
+def fields() -> Iterator[SettingField]:
+    """Go through all settings."""
+    return (field for _, members in grouped() for field in members)
+
+
+def group_title(group: str) -> str:
+    """Return a group's name for people."""
+    return (_group_class(group).__doc__ or group).rstrip(".")
+
+
+def _group_class(group: str) -> type[Group]:
+    return typing.cast(type[Group], Settings.model_fields[group].annotation)
+
+
+_BY_PATH = {field.path: field for field in fields()}
+
+
+def _in_words(problem: Any) -> str:
+    """Say one of pydantic's complaints as a sentence: what, which value, what is allowed."""
+    path = ".".join(str(part) for part in problem["loc"][:2])
+    if problem["type"] == "extra_forbidden":
+        known = [*_BY_PATH, *Settings.model_fields]
+        close = difflib.get_close_matches(path, known, n=1)
+        return f"{path} is not a setting" + (f"; did you mean {close[0]}?" if close else ".")
+    field = _BY_PATH.get(path)
+    if field is None:
+        return f"{path} = {problem['input']!r}; expected a table of settings."
+    wanted = {bool: "true or false", int: "a whole number", float: "a number", str: "text", tuple: "lines of text"}
+    allowed = field.allowed_in_words.strip(" ()")
+    expected = f"one of {allowed}" if field.choices else wanted[field.kind] + (f", {allowed}" if allowed else "")
+    return f"{path} = {problem['input']!r}; expected {expected}{', or blank' if field.optional else ''}."

@@ -1,0 +1,148 @@
+"""How a setting is declared, and what is derived from a declaration: label, bounds, help, kohya's name for it."""
+
+import types
+import typing
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.fields import FieldInfo
+
+if TYPE_CHECKING:
+    from loranb.settings import Settings
+
+
+def setting(
+    default: Any,
+    help: str,  # noqa: A002  the field's own word for it
+    *,
+    unit: str = "",
+    advanced: bool = False,
+    kohya: str = "",
+    ss: str = "",
+    **bounds: float,
+) -> Any:
+    """Declare a setting; a thin wrapper over `pydantic.Field`.
+
+    Args:
+        default: the value that most people should keep.
+        help: what it does, what a higher and a lower value do, where the default comes from.
+        unit: what is counted or measured, for the form.
+        advanced: shown only to those who look for it.
+        kohya: its key in kohya_ss presets and sd-scripts arguments.
+        ss: its key in the metadata of a LoRA file.
+        bounds: pydantic's ``ge, gt, le, lt, multiple_of``.
+    """
+    extra = {"unit": unit, "advanced": advanced, "kohya": kohya, "ss": ss}
+    return Field(default, description=help, json_schema_extra=extra, **bounds)
+
+
+class Group(BaseModel):
+    """A group of settings, as the form shows it; its docstring is the group's title."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
+
+
+class SettingField(NamedTuple):
+    """One declared setting, for whoever derives something from it."""
+
+    group: str
+    name: str
+    info: FieldInfo
+
+    @property
+    def path(self) -> str:
+        """Its name in full: ``group.name``."""
+        return f"{self.group}.{self.name}"
+
+    @property
+    def label(self) -> str:
+        """Its name for people."""
+        return self.name.replace("_", " ")
+
+    @property
+    def help(self) -> str:
+        """What it does."""
+        return self.info.description or ""
+
+    @property
+    def unit(self) -> str:
+        """What is counted or measured; may be empty."""
+        return self._extra["unit"]
+
+    @property
+    def advanced(self) -> bool:
+        """Whether it is for experts."""
+        return self._extra["advanced"]
+
+    @property
+    def kohya(self) -> str:
+        """Its key in kohya's tools; empty where they have none."""
+        return self._extra["kohya"]
+
+    @property
+    def ss(self) -> str:
+        """Its key in a LoRA file's metadata; empty where there is none."""
+        return self._extra["ss"]
+
+    @property
+    def _extra(self) -> dict[str, Any]:
+        return typing.cast(dict[str, Any], self.info.json_schema_extra)
+
+    @property
+    def optional(self) -> bool:
+        """Whether it may be blank."""
+        return type(None) in typing.get_args(self.info.annotation)
+
+    @property
+    def kind(self) -> type:
+        """Return bool, int, float, str or tuple (lines of text)."""
+        annotation = self.info.annotation
+        if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+            annotation = next(a for a in typing.get_args(annotation) if a is not type(None))
+        if typing.get_origin(annotation) is Literal:
+            return str
+        return typing.get_origin(annotation) or typing.cast(type, annotation)
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The words it may be; empty where any value of its kind will do."""
+        return typing.get_args(self.info.annotation) if typing.get_origin(self.info.annotation) is Literal else ()
+
+    def bound(self, name: str) -> float | None:
+        """One of its bounds: ``ge, gt, le, lt`` or ``multiple_of``."""
+        found = [getattr(part, name) for part in self.info.metadata if getattr(part, name, None) is not None]
+        return found[0] if found else None
+
+    @property
+    def allowed_in_words(self) -> str:
+        """What it may be, as an ending to its help: `` (1 to 1024)``."""
+        if self.choices:
+            return f" ({', '.join(self.choices)})"
+        low, high = self.bound("ge"), self.bound("le")
+        words = []
+        if low is not None and high is not None:
+            words.append(f"{_number(low)} to {_number(high)}")
+        elif (above := self.bound("gt")) is not None:
+            words.append(f"above {_number(above)}" + (f", to {_number(high)}" if high is not None else ""))
+        elif low is not None and (below := self.bound("lt")) is not None:
+            words.append(f"{low:g} to below {below:g}")
+        if (multiple := self.bound("multiple_of")) is not None:
+            words.append(f"a multiple of {multiple:g}")
+        if self.unit:
+            words.append(self.unit)
+        return f" ({'; '.join(words)})" if words else ""
+
+    def of(self, settings: "Settings") -> Any:
+        """Return its value in `settings`."""
+        return getattr(getattr(settings, self.group), self.name)
+
+    def parse(self, text: str) -> Any:
+        """Turn text into what pydantic can check: blank, lines, or the text itself."""
+        if self.kind is tuple:
+            return tuple(line.strip() for line in text.splitlines() if line.strip())
+        return None if self.optional and not text else text
+
+
+def _number(value: float) -> str:
+    """Write a bound as people do: 1,000,000 and not 1e+06."""
+    return f"{int(value):,}" if value == int(value) else f"{value:g}"
