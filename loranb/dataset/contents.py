@@ -1,0 +1,52 @@
+"""Know files by their content: the SHA-256 of each, remembered while the file stays as it is."""
+
+import contextlib
+import hashlib
+import json
+import os
+import threading
+from pathlib import Path
+
+from loranb.files import write_text
+
+
+class Contents:
+    """The contents of a project's files.
+
+    What was read once is remembered by path, time and size, in memory and, after `keep`, on disk:
+    eight megabytes take milliseconds to read, a thousand times eight don't.
+
+    Args:
+        root: the project's folder; paths are remembered relative to it.
+        file: where they are kept; safe to delete.
+    """
+
+    def __init__(self, root: Path, file: Path):
+        self._root, self._file = root, file
+        self._known: dict[str, list] = {}  # path: [mtime_ns, size, sha256]
+        self._lock = threading.Lock()
+        with contextlib.suppress(OSError, ValueError):  # not there, or cut off: read anew
+            known = json.loads(file.read_text(encoding="utf-8"))
+            self._known = known if isinstance(known, dict) else {}
+
+    def of(self, path: Path) -> str:
+        """Return the SHA-256 of a file, in hexadecimal.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        stat, name = path.stat(), os.path.relpath(path, self._root)
+        entry = self._known.get(name)
+        if entry and entry[:2] == [stat.st_mtime_ns, stat.st_size]:
+            return entry[2]
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        with self._lock:
+            self._known[name] = [stat.st_mtime_ns, stat.st_size, digest]
+        return digest
+
+    def keep(self) -> None:
+        """Write down what is remembered of files that are still there."""
+        with self._lock:
+            there = {name: entry for name, entry in self._known.items() if (self._root / name).exists()}
+            write_text(self._file, json.dumps(there))
