@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from diffusers import AutoencoderKL
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from loranb.demo.scenes import doodle, draw, training_scenes
@@ -25,6 +25,7 @@ CROP = SIDE // 2  # most steps see a quarter of each picture: four times as many
 WHOLE = 0.1  # share of the steps, the last, that see whole pictures
 LATENT_NOISE = 0.05  # of the latents' own spread; the decoder learns to forgive the U-Net
 AREAS = 2.0  # weight of the loss on averages of 8 x 8 pixels: keeps colours true
+COLOURS = 1.0  # weight of the latents' own colours; without it all four channels carried brightness for 4500 steps
 EDGES = 0.5  # weight of the loss on differences of neighbours: sharpens masts and windows
 
 
@@ -32,15 +33,17 @@ def train_autoencoder(work: Path) -> None:
     """Train encoder and decoder together; leaves ``work/autoencoder``."""
     torch.manual_seed(0)
     vae = make_autoencoder().to(memory_format=torch.channels_last)
+    colours = nn.Conv2d(vae.config.latent_channels, 3, 1)  # reads colours off the latents; only for training
 
     def loss_of(step: int) -> Tensor:
         wanted = pictures_of(step, BATCH, SIDE if step >= (1 - WHOLE) * STEPS else CROP)
         posterior, generator = vae.encode(wanted).latent_dist, torch.Generator().manual_seed(step)
         latents = posterior.sample(generator)
         noisy = latents + latent_noise(latents.detach(), generator)
-        return picture_loss(vae.decode(noisy).sample, wanted) + KL_WEIGHT * posterior.kl().mean()
+        told = F.l1_loss(colours(latents), F.avg_pool2d(wanted, 8))
+        return picture_loss(vae.decode(noisy).sample, wanted) + KL_WEIGHT * posterior.kl().mean() + COLOURS * told
 
-    Stage("autoencoder", work, STEPS, PEAK, {"vae": vae}).run(loss_of)
+    Stage("autoencoder", work, STEPS, PEAK, {"vae": vae, "colours": colours}).run(loss_of)
     with torch.no_grad():
         parts = [vae.encode(pictures_of(LEVEL_SEEDS + i, 8)).latent_dist.mean for i in range(16)]
     level(vae, torch.cat(parts))
