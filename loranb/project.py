@@ -7,6 +7,8 @@
       reg/1_city/                                    regularisation pictures, optional
       discarded/                                     pictures taken out
       settings.toml                                  what the form shows
+      edits.json                                     how pictures are turned and cropped
+      curation.jsonl                                 what was done to the pictures, for undoing it
       runs/medieval_city_v1a/                        one training run, never overwritten
       model/                                         finished LoRAs
       log/                                           TensorBoard
@@ -103,6 +105,11 @@ class Project:
         return self.root / "img"
 
     @property
+    def reg(self) -> Path:
+        """Regularisation pictures, in ``N_class`` folders; need not be there."""
+        return self.root / "reg"
+
+    @property
     def discarded(self) -> Path:
         """Pictures taken out."""
         return self.root / "discarded"
@@ -126,6 +133,16 @@ class Project:
     def settings_file(self) -> Path:
         """The settings."""
         return self.root / SETTINGS
+
+    @property
+    def edits_file(self) -> Path:
+        """How pictures are turned and cropped; see `loranb.dataset.edits`."""
+        return self.root / "edits.json"
+
+    @property
+    def journal_file(self) -> Path:
+        """What was done to the pictures, so that it can be undone; see `loranb.dataset.curation`."""
+        return self.root / "curation.jsonl"
 
     def settings(self) -> Settings:
         """Read the settings; the defaults where there is no file.

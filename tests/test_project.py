@@ -33,6 +33,12 @@ def test_versions_count_letters_for_settings_and_numbers_for_images(tmp_path):
     assert project.next_version(new_images=True) == "medieval_city_v3a"
 
 
+def test_the_folders_are_those_of_kohyas_tools(tmp_path):
+    project = Project.create(tmp_path / "p")
+    assert (project.img, project.reg, project.model) == tuple(tmp_path / "p" / name for name in ("img", "reg", "model"))
+    assert not project.reg.exists()  # only once there is something in it
+
+
 def test_home_can_be_chosen(tmp_path, monkeypatch):
     monkeypatch.setenv("LORANB_HOME", str(tmp_path))
     assert home() == tmp_path

@@ -5,19 +5,21 @@ pictures that have none.
 """
 
 import re
-import zipfile
-from collections.abc import Iterable, Iterator
+import unicodedata
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
-from loranb.dataset import archive, captions
-from loranb.dataset.images import is_picture, picture_files
+from loranb.dataset.images import picture_files
 from loranb.errors import DatasetError
-from loranb.files import write_bytes
 
+Name = TypeVar("Name", bound=Hashable)
 _NAME = re.compile(r"(\d+)_(.*)", re.DOTALL)
 MOST_REPEATS = 10_000
 USUAL_REPEATS = 10  # as in guides for 15 to 50 pictures
+UNEVEN = 0.1  # share by which subjects may be shown more or less often than the largest (assumed)
+LONGEST = 200  # bytes of a subject's words; Linux allows 255 for a name
 
 
 @dataclass(frozen=True)
@@ -31,16 +33,6 @@ class Subject:
     def pictures(self) -> list[Path]:
         """List its pictures by name."""
         return picture_files(self.folder)
-
-
-@dataclass(frozen=True)
-class Added:
-    """What came of adding files to a project."""
-
-    subject: Subject
-    pictures: list[Path]  # the copies
-    captions: int
-    left_out: list[str]  # names of files that are no pictures
 
 
 def parse(folder: Path) -> Subject | None:
@@ -74,95 +66,153 @@ def ignored(img: Path) -> list[str]:
     return said
 
 
+def named(img: Path, words: str) -> list[Subject]:
+    """List the subjects of these words, by repeats; capitals make no difference, as on Drive and Windows."""
+    key = _key(words)
+    return sorted((s for s in subjects(img) if _key(s.words) == key), key=lambda subject: subject.repeats)
+
+
+def tidy(words: str) -> str:
+    """Return a subject's words as its folder's name has them.
+
+    Raises:
+        DatasetError: they cannot be a folder's name on every machine.
+    """
+    plain = unicodedata.normalize("NFC", " ".join(words.split()))
+    if not plain or re.search(r'[\\/:*?"<>|\x00-\x1f]', plain) or plain.endswith("."):
+        raise DatasetError(
+            f'subject = {words!r}; give one or more words without \\ / : * ? " < > | and with no dot at the end, '
+            "such as 'medieval city'."
+        )
+    if len(plain.encode()) > LONGEST:
+        raise DatasetError(f"subject = {plain[:40]!r}…; give at most {LONGEST} letters, such as 'medieval city'.")
+    return plain
+
+
+def check_repeats(repeats: int) -> int:
+    """Return repeats as they are.
+
+    Raises:
+        DatasetError: there can be no such number of them.
+    """
+    if not 1 <= repeats <= MOST_REPEATS:
+        raise DatasetError(f"repeats = {repeats}; give a whole number from 1 to {MOST_REPEATS}.")
+    return repeats
+
+
 def make(img: Path, words: str, repeats: int) -> Subject:
     """Make a subject's folder, or find the one of the same words and set its repeats.
 
     Raises:
         DatasetError: the repeats or the words cannot be used.
     """
-    tidy = " ".join(words.split())
-    if not tidy or re.search(r'[\\/:*?"<>|]', tidy):
-        raise DatasetError(
-            f"subject = {words!r}; give one or more words without \\ / : * ? \" < > |, such as 'medieval city'."
-        )
-    if not 1 <= repeats <= MOST_REPEATS:
-        raise DatasetError(f"repeats = {repeats}; give a whole number from 1 to {MOST_REPEATS}.")
-    folder = img / f"{repeats}_{tidy}"
-    for subject in subjects(img):
-        if subject.words == tidy and subject.repeats != repeats:
-            if folder.exists():
-                raise DatasetError(
-                    f"There is a folder {folder.name} beside {subject.folder.name} already. "
-                    "Move the pictures of one into the other first."
-                )
-            subject.folder.rename(folder)
-            break
-    folder.mkdir(parents=True, exist_ok=True)
-    return Subject(folder, repeats, tidy)
+    others = [subject for subject in named(img, words) if subject.repeats != repeats]
+    return repeat(others[0], repeats) if others else new(img, words, repeats)
 
 
-def add(img: Path, words: str, repeats: int | None, sources: Iterable[Path | str]) -> Added:
-    """Copy pictures, and captions that belong to them, into a subject's folder.
-
-    A source may be a picture, a folder (with its subfolders) or a zip archive. The originals stay
-    as they are; a name that is taken gets a number. Repeats of None leave those of a subject that is
-    there as they are.
+def new(img: Path, words: str, repeats: int) -> Subject:
+    """Make a subject's folder, or find the one of these words and repeats; others of the same words stay.
 
     Raises:
-        DatasetError: a source is not there or cannot be read; nothing has been copied then.
+        DatasetError: the repeats or the words cannot be used.
     """
-    found = [Path(source).expanduser() for source in sources]
-    missing = [str(path) for path in found if not path.exists()]
-    if missing:
-        raise DatasetError(f"There is no such file or folder: {', '.join(missing)}. Check the path.")
-    copied: list[Path] = []
-    left_out: list[str] = []
-    captioned = 0
-    with archive.unpacked([p for p in found if zipfile.is_zipfile(p)]) as folders:
-        subject = make(img, words, repeats or _repeats_of(img, words))
-        plain = [p for p in found if not zipfile.is_zipfile(p)]
-        for path in _files([*plain, *folders]):
-            if not is_picture(path):
-                if path.suffix.lower() not in captions.EXTENSIONS:
-                    left_out.append(path.name)
-                continue
-            target = _free_for_both(subject.folder / path.name)
-            write_bytes(target, path.read_bytes())
-            copied.append(target)
-            beside = captions.caption_file(path)
-            if beside.exists():
-                write_bytes(target.with_suffix(captions.EXTENSIONS[0]), beside.read_bytes())
-                captioned += 1
-    return Added(subject, copied, captioned, sorted(left_out))
+    subject = Subject(img / f"{check_repeats(repeats)}_{tidy(words)}", repeats, tidy(words))
+    if there := [other for other in named(img, words) if other.repeats == repeats]:
+        return there[0]
+    try:
+        subject.folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DatasetError(f"The folder {subject.folder} cannot be made: {error.strerror}.") from error
+    return subject
 
 
-def _repeats_of(img: Path, words: str) -> int:
-    """Return the repeats of a subject that is there, else the usual ones."""
-    tidy = " ".join(words.split())
-    return next((subject.repeats for subject in subjects(img) if subject.words == tidy), USUAL_REPEATS)
+def repeat(subject: Subject, repeats: int) -> Subject:
+    """Show a subject's pictures another number of times in an epoch: its folder gets another name, at one stroke.
+
+    Raises:
+        DatasetError: the repeats cannot be used, or another folder has that name; nothing is changed then.
+    """
+    return _renamed(subject, f"{check_repeats(repeats)}_{subject.folder.name.partition('_')[2]}")
 
 
-def _free_for_both(target: Path) -> Path:
-    """Find a name that neither a picture nor a caption has: two pictures of one stem would share a caption."""
-    number, free = 2, target
-    while any(free.parent.glob(f"{_escaped(free.stem)}.*")):
-        free = target.with_name(f"{target.stem}_{number}{target.suffix}")
-        number += 1
-    return free
+def rename(subject: Subject, words: str) -> Subject:
+    """Give a subject other words: its folder gets another name, at one stroke.
+
+    Raises:
+        DatasetError: the words cannot be used, or another subject has them; nothing is changed then.
+    """
+    for other in named(subject.folder.parent, tidy(words)):
+        if not _is_one(other.folder, subject.folder):
+            raise DatasetError(
+                f"There is a folder {other.folder.name} already. Move the pictures of {subject.folder.name} into it, "
+                "or choose other words."
+            )
+    return _renamed(subject, f"{subject.repeats}_{tidy(words)}")
 
 
-def _escaped(stem: str) -> str:
-    return re.sub(r"([*?\[])", r"[\1]", stem)
+def suggest(subjects: Sequence[Subject]) -> dict[Subject, int]:
+    """Suggest repeats for subjects that hold pictures; see `suggest_repeats`."""
+    counts = {subject: count for subject in subjects if (count := len(subject.pictures()))}
+    if not counts:
+        return {}
+    largest = max(counts, key=lambda subject: (counts[subject], -subject.repeats))
+    return suggest_repeats(counts, largest.repeats)
 
 
-def _is_hidden(parts: tuple[str, ...]) -> bool:
-    return any(part.startswith(".") or part == "__MACOSX" for part in parts)
+def balance(img: Path) -> list[Subject]:
+    """Give the subjects of an ``img`` folder the repeats that `suggest` suggests; return those that are changed.
+
+    Raises:
+        DatasetError: a folder cannot be renamed; those before it are.
+    """
+    suggested = suggest(subjects(img))
+    return [repeat(subject, repeats) for subject, repeats in suggested.items() if repeats != subject.repeats]
 
 
-def _files(sources: Iterable[Path]) -> Iterator[Path]:
-    for source in sources:
-        if source.is_dir():
-            inside = (path.relative_to(source).parts for path in source.rglob("*") if path.is_file())
-            yield from sorted(source.joinpath(*parts) for parts in inside if not _is_hidden(parts))
-        else:
-            yield source
+def suggest_repeats(counts: Mapping[Name, int], least: int = USUAL_REPEATS) -> dict[Name, int]:
+    """Suggest repeats with which every subject is shown about as often as the largest.
+
+    Args:
+        counts: pictures of each subject, by whatever it goes by; those without pictures get no suggestion.
+        least: repeats of the largest subject; up to twice as many where the others come out uneven by a
+            tenth or more otherwise, since repeats are whole numbers.
+    """
+    counts = {name: count for name, count in counts.items() if count > 0}
+    most = max(counts.values(), default=0)
+
+    def repeats(largest: int) -> dict[Name, int]:
+        return {name: min(MOST_REPEATS, round(largest * most / count)) for name, count in counts.items()}
+
+    def unevenness(largest: int) -> float:
+        shown = repeats(largest)
+        return max(abs(shown[name] * count / (largest * most) - 1) for name, count in counts.items())
+
+    if not counts:
+        return {}
+    choices = range(least, 2 * least + 1)
+    return repeats(next((n for n in choices if unevenness(n) < UNEVEN), min(choices, key=unevenness)))
+
+
+def _key(words: str) -> str:
+    return unicodedata.normalize("NFC", " ".join(words.split())).casefold()
+
+
+def _is_one(folder: Path, other: Path) -> bool:
+    """Whether two names are those of one folder, as when only capitals differ on Windows."""
+    return folder == other or (folder.exists() and other.exists() and folder.samefile(other))
+
+
+def _renamed(subject: Subject, name: str) -> Subject:
+    folder = subject.folder.with_name(name)
+    if folder.exists() and not _is_one(folder, subject.folder):
+        raise DatasetError(
+            f"There is a folder {folder.name} beside {subject.folder.name} already. "
+            "Move the pictures of one into the other first."
+        )
+    try:
+        subject.folder.rename(folder)
+    except OSError as error:
+        raise DatasetError(
+            f"{subject.folder.name} cannot be renamed to {folder.name}: {error.strerror}. It stays as it is."
+        ) from error
+    return parse(folder) or subject

@@ -1,4 +1,5 @@
-import zipfile
+import subprocess
+import sys
 
 import pytest
 from PIL import Image
@@ -14,9 +15,28 @@ def picture(path, colour="red"):
     return path
 
 
+def fill(img, **counts):
+    """Make folders with so many (empty) pictures each."""
+    for name, count in counts.items():
+        (img / name).mkdir(parents=True)
+        for number in range(count):
+            (img / name / f"{number}.jpg").touch()
+
+
+def names(img):
+    return sorted(path.name for path in img.iterdir())
+
+
 @pytest.mark.parametrize(
     ("name", "repeats", "words"),
-    [("20_medieval city", 20, "medieval city"), ("1_woman", 1, "woman"), ("20_rihanna_woman", 20, "rihanna_woman")],
+    [
+        ("20_medieval city", 20, "medieval city"),
+        ("1_woman", 1, "woman"),
+        ("20_rihanna_woman", 20, "rihanna_woman"),
+        ("007_bond", 7, "bond"),
+        ("5_1_2", 5, "1_2"),
+        ("10_", 10, ""),
+    ],
 )
 def test_kohyas_folder_names_are_read(tmp_path, name, repeats, words):
     (tmp_path / name).mkdir()
@@ -24,7 +44,7 @@ def test_kohyas_folder_names_are_read(tmp_path, name, repeats, words):
     assert (subject.repeats, subject.words) == (repeats, words)
 
 
-@pytest.mark.parametrize("name", ["castle", "0_castle", "x_castle", "-1_castle"])
+@pytest.mark.parametrize("name", ["castle", "0_castle", "x_castle", "-1_castle", "castle_10", "2023"])
 def test_other_folders_are_ignored_and_named(tmp_path, name):
     (tmp_path / name).mkdir()
     assert folders.subjects(tmp_path) == []
@@ -34,74 +54,6 @@ def test_other_folders_are_ignored_and_named(tmp_path, name):
 def test_pictures_outside_a_subject_are_told(tmp_path):
     picture(tmp_path / "a.png")
     assert "1 pictures" in folders.ignored(tmp_path)[0]
-
-
-def test_adding_copies_pictures_with_their_captions_and_leaves_the_originals(tmp_path):
-    source = tmp_path / "mine"
-    picture(source / "deep" / "a.png")
-    (source / "deep" / "a.txt").write_text("a cat")
-    (source / "notes.pdf").write_text("x")
-    before = sorted(p.relative_to(source) for p in source.rglob("*"))
-    added = folders.add(tmp_path / "img", "cat", 5, [source])
-    assert (len(added.pictures), added.captions, added.left_out) == (1, 1, ["notes.pdf"])
-    assert (tmp_path / "img/5_cat/a.txt").read_text() == "a cat"
-    assert sorted(p.relative_to(source) for p in source.rglob("*")) == before
-
-
-def test_names_that_collide_get_a_number_and_keep_their_own_captions(tmp_path):
-    for folder, word in (("x", "first"), ("y", "second")):
-        picture(tmp_path / folder / "a.png")
-        (tmp_path / folder / "a.txt").write_text(word)
-    picture(tmp_path / "z" / "a.jpg")
-    folders.add(tmp_path / "img", "cat", 1, [tmp_path / "x", tmp_path / "y", tmp_path / "z"])
-    made = tmp_path / "img/1_cat"
-    assert sorted(p.name for p in made.iterdir()) == ["a.png", "a.txt", "a_2.png", "a_2.txt", "a_3.jpg"]
-    assert (made / "a_2.txt").read_text() == "second"
-
-
-def test_other_repeats_rename_the_folder(tmp_path):
-    folders.add(tmp_path / "img", "cat", 5, [picture(tmp_path / "a.png")])
-    folders.make(tmp_path / "img", "cat", 8)
-    assert [f.name for f in (tmp_path / "img").iterdir()] == ["8_cat"]
-
-
-def test_a_zip_is_unpacked_without_its_junk(tmp_path):
-    picture(tmp_path / "a.png")
-    with zipfile.ZipFile(tmp_path / "pics.zip", "w") as archive:
-        archive.write(tmp_path / "a.png", "folder/a.png")
-        archive.writestr("__MACOSX/folder/._a.png", "junk")
-        archive.writestr("folder/.DS_Store", "junk")
-    added = folders.add(tmp_path / "img", "cat", 1, [tmp_path / "pics.zip"])
-    assert [p.name for p in added.pictures] == ["a.png"]
-    assert added.left_out == []
-
-
-@pytest.mark.parametrize("name", ["../evil.png", "/evil.png", "a/../../evil.png", "C:/evil.png"])
-def test_an_archive_cannot_write_outside_its_folder(tmp_path, name):
-    with zipfile.ZipFile(tmp_path / "evil.zip", "w") as archive:
-        archive.writestr(name, "x")
-    with pytest.raises(DatasetError, match="outside"):
-        folders.add(tmp_path / "img", "cat", 1, [tmp_path / "evil.zip"])
-    assert not list(tmp_path.rglob("evil.png"))
-
-
-def test_a_zip_bomb_is_not_opened(tmp_path):
-    with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("a.png", bytes(100_000_000))
-    with pytest.raises(DatasetError, match="95 MiB"):
-        folders.add(tmp_path / "img", "cat", 1, [tmp_path / "bomb.zip"])
-
-
-@pytest.mark.parametrize(("words", "repeats"), [("", 1), ("a/b", 1), ("cat", 0), ("cat", 10**6)])
-def test_a_subject_that_cannot_be_a_folder_is_told(tmp_path, words, repeats):
-    with pytest.raises(DatasetError):
-        folders.make(tmp_path, words, repeats)
-
-
-def test_a_source_that_is_not_there_is_told_and_nothing_is_copied(tmp_path):
-    with pytest.raises(DatasetError, match="nowhere"):
-        folders.add(tmp_path / "img", "cat", 1, [picture(tmp_path / "a.png"), tmp_path / "nowhere"])
-    assert not (tmp_path / "img").exists()
 
 
 def test_bad_pictures_are_set_apart_and_the_folder_speaks_for_missing_captions(tmp_path):
@@ -114,32 +66,136 @@ def test_bad_pictures_are_set_apart_and_the_folder_speaks_for_missing_captions(t
     assert [p.path.name for p in found.unusable] == ["bad.jpg"]
 
 
-def test_adding_more_keeps_the_repeats_unless_others_are_asked_for(tmp_path):
-    folders.add(tmp_path / "img", "cat", 20, [picture(tmp_path / "a.png")])
-    folders.add(tmp_path / "img", "cat", None, [picture(tmp_path / "b.png")])
-    assert [f.name for f in (tmp_path / "img").iterdir()] == ["20_cat"]
+def test_a_subject_is_made_and_found_by_its_words(tmp_path):
+    made = folders.make(tmp_path / "img", " medieval   city ", 20)
+    assert (made.folder, made.repeats, made.words) == (tmp_path / "img/20_medieval city", 20, "medieval city")
+    assert folders.make(tmp_path / "img", "Medieval City", 20) == made
+    assert folders.named(tmp_path / "img", "MEDIEVAL CITY") == [made]
+    assert names(tmp_path / "img") == ["20_medieval city"]
 
 
-def test_a_damaged_zip_changes_nothing(tmp_path):
-    folders.add(tmp_path / "img", "cat", 20, [picture(tmp_path / "a.png")])
-    with zipfile.ZipFile(tmp_path / "b.zip", "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("b.txt", "words " * 1000)
-    content = bytearray((tmp_path / "b.zip").read_bytes())
-    content[40:60] = bytes(20)
-    (tmp_path / "b.zip").write_bytes(content)
-    with pytest.raises(DatasetError, match="damaged"):
-        folders.add(tmp_path / "img", "cat", 7, [tmp_path / "b.zip"])
-    assert [f.name for f in (tmp_path / "img").iterdir()] == ["20_cat"]
+@pytest.mark.parametrize(
+    ("words", "repeats"),
+    [("", 1), (" ", 1), ("a/b", 1), (r"a\b", 1), ("..", 1), ("cat?", 1), ("x" * 201, 1), ("cat", 0), ("cat", 10**6)],
+)
+def test_a_subject_that_cannot_be_a_folder_is_told(tmp_path, words, repeats):
+    with pytest.raises(DatasetError, match="subject = |repeats = "):
+        folders.make(tmp_path, words, repeats)
+    assert names(tmp_path) == []
 
 
-def test_hidden_folders_are_left_out(tmp_path):
-    picture(tmp_path / "mine/.loranb/thumbnails/a.jpg")
-    picture(tmp_path / "mine/b.jpg")
-    assert [p.name for p in folders.add(tmp_path / "img", "cat", 1, [tmp_path / "mine"]).pictures] == ["b.jpg"]
+def test_other_repeats_rename_the_folder_with_all_that_is_in_it(tmp_path):
+    picture(tmp_path / "5_cat/a.png")
+    changed = folders.make(tmp_path, "cat", 8)
+    assert names(tmp_path) == ["8_cat"]
+    assert (changed.repeats, [path.name for path in changed.pictures()]) == (8, ["a.png"])
 
 
-def test_repeats_that_another_folder_of_the_subject_has_are_refused(tmp_path):
-    for name in ("10_cat", "20_cat"):
-        (tmp_path / name).mkdir()
-    with pytest.raises(DatasetError, match="Move the pictures"):
-        folders.make(tmp_path, "cat", 20)
+def test_repeats_of_a_folder_that_others_made_keep_the_rest_of_its_name(tmp_path):
+    (tmp_path / "5_what?_cat ").mkdir()
+    folders.repeat(folders.subjects(tmp_path)[0], 8)
+    assert names(tmp_path) == ["8_what?_cat "]
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_repeats_that_another_folder_of_the_subject_has_are_refused(tmp_path, full):
+    fill(tmp_path, **{"10_cat": 1, "20_cat": int(full)})
+    for change in (
+        lambda: folders.make(tmp_path, "cat", 20),
+        lambda: folders.repeat(folders.subjects(tmp_path)[0], 20),
+    ):
+        with pytest.raises(DatasetError, match="Move the pictures"):
+            change()
+    assert names(tmp_path) == ["10_cat", "20_cat"]
+    assert len(folders.subjects(tmp_path)[0].pictures()) == 1
+
+
+@pytest.mark.parametrize("repeats", [0, -1, 10_001])
+def test_repeats_that_cannot_be_are_refused(tmp_path, repeats):
+    subject = folders.make(tmp_path, "cat", 5)
+    with pytest.raises(DatasetError, match="from 1 to 10000"):
+        folders.repeat(subject, repeats)
+    assert names(tmp_path) == ["5_cat"]
+
+
+def test_other_words_rename_the_folder(tmp_path):
+    picture(tmp_path / "5_cat/a.png")
+    renamed = folders.rename(folders.subjects(tmp_path)[0], "mokuba cat")
+    assert (renamed.repeats, renamed.words, len(renamed.pictures())) == (5, "mokuba cat", 1)
+    assert names(tmp_path) == ["5_mokuba cat"]
+    assert names(folders.rename(renamed, "Mokuba cat").folder.parent) == ["5_Mokuba cat"]
+
+
+@pytest.mark.parametrize("words", ["dog", "DOG"])
+def test_words_of_another_subject_are_refused(tmp_path, words):
+    fill(tmp_path, **{"5_cat": 1, "7_dog": 1})
+    with pytest.raises(DatasetError, match="7_dog already"):
+        folders.rename(folders.named(tmp_path, "cat")[0], words)
+    assert names(tmp_path) == ["5_cat", "7_dog"]
+
+
+def test_a_folder_that_is_gone_is_told(tmp_path):
+    subject = folders.make(tmp_path, "cat", 5)
+    subject.folder.rmdir()
+    for change in (lambda: folders.repeat(subject, 6), lambda: folders.rename(subject, "dog")):
+        with pytest.raises(DatasetError, match="cannot be renamed"):
+            change()
+
+
+def test_a_process_killed_at_any_call_of_a_renaming_leaves_one_whole_folder(tmp_path):
+    """Killed before the first, the second, ... call to the system that changes something."""
+    code = """
+import os, sys
+from pathlib import Path
+from loranb.dataset import folders
+left = int(sys.argv[2])
+def watch(event, arguments):
+    global left
+    if event in ("os.rename", "os.mkdir", "os.remove", "os.rmdir", "shutil.move"):
+        left -= 1
+        if left < 0:
+            os._exit(9)
+sys.addaudithook(watch)
+folders.make(Path(sys.argv[1]), "cat", 8)
+"""
+    ends = []
+    for calls in range(3):
+        img = tmp_path / str(calls)
+        fill(img, **{"5_cat": 3})
+        ends.append(subprocess.run([sys.executable, "-c", code, img, str(calls)], check=False).returncode)
+        (folder,) = img.iterdir()
+        assert len(list(folder.iterdir())) == 3
+    assert ends == [9, 0, 0]  # one call does it all
+
+
+@pytest.mark.parametrize(
+    ("counts", "least", "suggested"),
+    [
+        ({"exterior": 60, "interior": 20, "statue": 10}, 10, {"exterior": 10, "interior": 30, "statue": 60}),
+        ({"a": 40}, 10, {"a": 10}),
+        ({"a": 40, "b": 40}, 3, {"a": 3, "b": 3}),
+        ({"a": 30, "b": 20}, 1, {"a": 2, "b": 3}),  # 1 and 2 would show b by a third more often
+        ({"a": 50, "b": 25}, 1, {"a": 1, "b": 2}),
+        ({"a": 40, "b": 0}, 10, {"a": 10}),
+        ({}, 10, {}),
+        ({"a": 100_000, "b": 1}, 1, {"a": 1, "b": 10_000}),  # as many as are allowed
+    ],
+)
+def test_repeats_are_suggested_that_balance_subjects(counts, least, suggested):
+    assert folders.suggest_repeats(counts, least) == suggested
+
+
+@pytest.mark.parametrize("counts", [(100, 37, 11), (15, 14, 13), (7, 5, 3), (200, 199, 1), (33, 32, 31, 2)])
+@pytest.mark.parametrize("least", [1, 2, 10])
+def test_balanced_subjects_are_shown_about_as_often(counts, least):
+    suggested = folders.suggest_repeats(dict(enumerate(counts)), least)
+    shown = [suggested[i] * count for i, count in enumerate(counts)]
+    assert max(shown) / min(shown) < 1.5
+    assert least <= suggested[0] <= 2 * least
+
+
+def test_balancing_keeps_the_repeats_of_the_largest_subject(tmp_path):
+    fill(tmp_path, **{"4_city": 30, "9_interior": 10, "9_statue": 5, "7_empty": 0})
+    assert [subject.folder.name for subject in folders.balance(tmp_path)] == ["12_interior", "24_statue"]
+    assert names(tmp_path) == ["12_interior", "24_statue", "4_city", "7_empty"]
+    assert folders.balance(tmp_path) == []
