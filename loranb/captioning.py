@@ -5,7 +5,7 @@ from pathlib import Path
 
 from loranb.captioners import Captioner, compose
 from loranb.dataset import captions, folders
-from loranb.dataset.images import open_picture
+from loranb.dataset.reader import Pictures
 from loranb.errors import DatasetError
 from loranb.project import Project
 
@@ -34,12 +34,13 @@ def caption_project(
     wanted = [
         path for subject in folders.subjects(project.img) for path in subject.pictures() if _may_write(path, overwrite)
     ]
+    pictures = Pictures(project)
     written: dict[Path, str] = {}
     for start in range(0, len(wanted), BATCH):
         readable = {}
         for path in wanted[start : start + BATCH]:
             try:
-                readable[path] = open_picture(path)
+                readable[path] = pictures.open(path)
             except DatasetError:
                 continue  # the picture check names it; it is not trained on either
         if readable:

@@ -1,13 +1,14 @@
 """Write files so that a crash never leaves half of one."""
 
 import os
+import threading
 from pathlib import Path
 
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write aside, flush to the disk, and rename over `path`."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    aside = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.part")
     try:
         with aside.open("wb") as file:
             file.write(content)

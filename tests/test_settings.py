@@ -84,3 +84,17 @@ def test_a_not_a_number_is_refused():
 
 def test_values_in_the_file_are_plain_toml():
     assert tomllib.loads(Settings().to_toml())["lora"]["rank"] == Settings().lora.rank
+
+
+@pytest.mark.parametrize("colour", ["blurple", "#12345", "#11223344", "", "255"])
+def test_a_background_that_is_no_colour_is_refused_with_what_is_allowed(colour):
+    with pytest.raises(SettingsError) as caught:
+        Settings().assign("dataset.background", colour)
+    assert caught.value.problems == [
+        f"dataset.background = {colour!r}; expected text, a colour's name or #rrggbb.",
+    ]
+
+
+@pytest.mark.parametrize("colour", ["white", "Black", "#a0b0c0", "rgb(1, 2, 3)"])
+def test_a_background_is_any_colour_that_pillow_knows(colour):
+    assert Settings().assign("dataset.background", colour).dataset.background == colour

@@ -35,14 +35,36 @@ class Contents:
         Raises:
             OSError: it cannot be read.
         """
-        stat, name = path.stat(), os.path.relpath(path, self._root)
-        entry = self._known.get(name)
-        if entry and entry[:2] == [stat.st_mtime_ns, stat.st_size]:
-            return entry[2]
+        stat = path.stat()
+        if known := self._recall(path, stat):
+            return known
         with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            return self._note(path, stat, hashlib.file_digest(file, "sha256").hexdigest())
+
+    def known(self, path: Path) -> str | None:
+        """Return the SHA-256 of a file that need not be read for it, else None.
+
+        Raises:
+            OSError: it is not there.
+        """
+        return self._recall(path, path.stat())
+
+    def read(self, path: Path) -> tuple[str, bytes]:
+        """Read a file, once, and return its SHA-256 and its bytes.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        stat, content = path.stat(), path.read_bytes()
+        return self._note(path, stat, hashlib.sha256(content).hexdigest()), content
+
+    def _recall(self, path: Path, stat: os.stat_result) -> str | None:
+        entry = self._known.get(os.path.relpath(path, self._root))
+        return entry[2] if entry and entry[:2] == [stat.st_mtime_ns, stat.st_size] else None
+
+    def _note(self, path: Path, stat: os.stat_result, digest: str) -> str:
         with self._lock:
-            self._known[name] = [stat.st_mtime_ns, stat.st_size, digest]
+            self._known[os.path.relpath(path, self._root)] = [stat.st_mtime_ns, stat.st_size, digest]
         return digest
 
     def keep(self) -> None:

@@ -1,27 +1,58 @@
 """Read pictures as a person sees them, and say what is wrong with those that cannot be used.
 
-Cameras store a picture sideways and note how to turn it (EXIF); every picture here is turned
-upright first. Transparent parts are laid on white.
+Cameras store a picture sideways and note how to turn it (EXIF); every picture here is turned upright
+first. Its colours become plain sRGB (`loranb.dataset.colour`). Of an animation or a file of several
+pages the first is read.
+
+A picture whose end is cut off is not used: its lower part would be grey, and grey would be learned.
 """
 
-import hashlib
-import io
+import functools
+import os
+import re
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
-import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
+from loranb.dataset.colour import plain
 from loranb.errors import DatasetError
-from loranb.files import write_bytes
+from loranb.settings import DatasetSettings
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif"})
+Size = tuple[int, int]  # width and height in pixels
+
+SUFFIXES = frozenset(
+    {
+        *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif"),
+        *(".heic", ".heif", ".hif"),
+    }
+)
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "DIB", "GIF", "TIFF", "AVIF", "JPEG2000", "PPM")  # whatever the name says
 LARGEST = 178_956_970  # pixels; beyond it Pillow takes a picture for a decompression bomb
 SMALL = 256  # pixels on the shorter side, below which a picture teaches little (assumed)
-THUMBNAIL = 256  # pixels on the longer side
+BACKGROUND = DatasetSettings().background
+READING = 2  # to be raised when pictures come to be read differently: what was made of them is made anew
+WORKERS = min(8, os.cpu_count() or 1)  # pictures decoded at once; each may take half a gigabyte
+
+_HEIF_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs"}
+_ORIENTATION = 0x0112  # the EXIF tag
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+# `LARGEST` is checked here and said in words. For good, since Python's way to silence a warning for a
+# while is not safe in threads.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 
 @dataclass(frozen=True)
@@ -55,49 +86,102 @@ def picture_files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.is_file() and is_picture(path))
 
 
-def open_picture(path: Path) -> Image.Image:
-    """Read a picture whole: upright, RGB, transparency laid on white.
+def open_picture(path: Path, background: str = BACKGROUND) -> Image.Image:
+    """Read a picture whole: upright, in sRGB, its transparent parts laid on a background.
 
     Raises:
         DatasetError: it cannot be read; says why and what to do.
     """
+    return _read(path, background)[0]
+
+
+def open_small(path: Path, least: Callable[[Size], Size], background: str = BACKGROUND) -> tuple[Image.Image, Size]:
+    """Read a picture that is wanted small, and the size that it has in full.
+
+    A JPEG is decoded at a half, a quarter or an eighth of its size, which is several times as quick.
+    Others come in full.
+
+    Args:
+        path: the picture.
+        least: given its full size, the least that it is wanted in.
+        background: what transparent parts are laid on.
+
+    Raises:
+        DatasetError: it cannot be read; says why and what to do.
+    """
+    return _read(path, background, least)
+
+
+def look(path: Path) -> Size:
+    """Read a picture to its end, to know that it can be, and return its size.
+
+    Raises:
+        DatasetError: it cannot be read; says why and what to do.
+    """
+    return _read(path, BACKGROUND, lambda _: (1, 1))[1]  # all data of a JPEG is read, however small it comes out
+
+
+def _read(path: Path, background: str, least: Callable[[Size], Size] | None = None) -> tuple[Image.Image, Size]:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path) as file:
-                if file.width * file.height > LARGEST:
-                    raise DatasetError(
-                        f"{path.name} is {file.width} x {file.height} pixels, more than {LARGEST:,} in all. "
-                        "Scale it down first."
-                    )
-                file.load()
-                return on_white(_upright(file))
+        with path.open("rb") as stream, Image.open(stream, formats=_formats(stream, path.name)) as file:
+            stored = file.size
+            if stored[0] * stored[1] > LARGEST:
+                raise Image.DecompressionBombError(stored[0] * stored[1])  # as Pillow does, unless told otherwise
+            if least and file.format in ("JPEG", "MPO"):
+                file.draft(None, _lying(file, least(_lying(file, stored))))
+            file.load()
+            turn = _UPRIGHT.get(_orientation(file))  # only now: Pillow turns a TIFF, a PNG may say it at its end
+            upright = file if turn is None else file.transpose(turn)
+            return plain(upright, background), _lying(file, stored)
     except DatasetError:
         raise
     except Exception as error:  # Pillow's decoders fail in many ways
-        raise DatasetError(_why_unreadable(path, error)) from error
+        raise DatasetError(why_unreadable(path, error)) from error
 
 
-def _upright(picture: Image.Image) -> Image.Image:
-    """Turn a picture as its EXIF says; one whose EXIF is damaged stays as it is."""
+def _lying(picture: Image.Image, size: Size) -> Size:
+    """Turn a size as the picture is turned upright, or back."""
+    return size[::-1] if _orientation(picture) >= 5 else size
+
+
+def _orientation(picture: Image.Image) -> int:
+    """Return how EXIF says to turn a picture, 1 to 8; 1, as it is, where EXIF is absent or damaged."""
     try:
-        return ImageOps.exif_transpose(picture)
+        said = picture.getexif().get(_ORIENTATION, 1)
     except Exception:  # the picture itself is whole
-        return picture
+        return 1
+    return said if said in _UPRIGHT else 1
 
 
-def on_white(picture: Image.Image) -> Image.Image:
-    """Return a picture in RGB, its transparent parts white."""
-    if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
-        over = picture.convert("RGBA")
-        ground = Image.new("RGBA", over.size, "white")
-        return Image.alpha_composite(ground, over).convert("RGB")
-    if picture.mode.startswith("I;16") or picture.mode == "I":  # 16-bit grey; convert() would clip it to white
-        return Image.fromarray((np.asarray(picture).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8)).convert("RGB")
-    return picture.convert("RGB")
+def _formats(file: BinaryIO, name: str) -> tuple[str, ...]:
+    """Return the formats a file may have: no others, since Pillow has some opened by other programs."""
+    start = file.read(64)
+    file.seek(0)
+    box = start[: int.from_bytes(start[:4], "big")]  # the first of the file: its length, "ftyp", the brands
+    brands = {box[at : at + 4] for at in (8, *range(16, len(box), 4))}
+    if start[4:8] != b"ftyp" or not brands & _HEIF_BRANDS:
+        return FORMATS
+    if not learn_heif():
+        raise DatasetError(
+            f'{name} is a HEIC picture, and what reads those is not installed: pip install "loranb[heif]", '
+            "then start again. Or save it as JPEG."
+        )
+    return (*FORMATS, "HEIF")
 
 
-def _why_unreadable(path: Path, error: Exception) -> str:
+@functools.cache
+def learn_heif() -> bool:
+    """Teach Pillow to read HEIC; says whether what reads it is installed."""
+    try:
+        from pillow_heif import register_heif_opener
+    except ImportError:
+        return False
+    register_heif_opener()
+    return True
+
+
+def why_unreadable(path: Path, error: Exception) -> str:
+    """Say why a picture cannot be read, and what to do."""
     try:
         size = path.stat().st_size
     except OSError:
@@ -105,10 +189,11 @@ def _why_unreadable(path: Path, error: Exception) -> str:
     if size == 0:
         return f"{path.name} is empty (0 bytes): the copy was cut off. Copy it again or discard it."
     if isinstance(error, Image.DecompressionBombError):
-        reason = f"it is more than {LARGEST:,} pixels in all; scale it down first"
+        pixels = next((int(number) for number in re.findall(r"\d+", str(error))), LARGEST)
+        return f"{path.name} has {pixels:,} pixels, and {LARGEST:,} are the most. Scale it down first, or discard it."
     elif isinstance(error, UnidentifiedImageError):
         reason = "it is not a picture, whatever its name says"
-    elif "truncated" in str(error) or "Truncated" in str(error):
+    elif "truncated" in str(error).lower():
         reason = "the file ends too early; the copy was probably cut off"
     else:
         reason = str(error).strip() or type(error).__name__
@@ -123,36 +208,18 @@ def inspect(path: Path, small: int = SMALL) -> Picture:
         small: pixels on the shorter side, below which it is remarked on.
     """
     try:
-        picture = open_picture(path)
+        width, height = look(path)
     except DatasetError as error:
         return Picture(path, problem=str(error))
     remarks = []
-    if min(picture.size) < small:
-        remarks.append(f"small: {picture.width} x {picture.height}; {small} or more on the shorter side is better")
-    if max(picture.size) > 4 * min(picture.size):
-        remarks.append(f"long and narrow: {picture.width} x {picture.height}; much will be cut off")
-    return Picture(path, picture.width, picture.height, remarks=tuple(remarks))
+    if min(width, height) < small:
+        remarks.append(f"small: {width} x {height}; {small} or more on the shorter side is better")
+    if max(width, height) > 4 * min(width, height):
+        remarks.append(f"long and narrow: {width} x {height}; much will be cut off")
+    return Picture(path, width, height, remarks=tuple(remarks))
 
 
 def scan(paths: Iterable[Path], small: int = SMALL) -> list[Picture]:
     """Inspect pictures, several at a time; the same order comes out."""
-    with ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor(WORKERS) as pool:
         return list(pool.map(lambda path: inspect(path, small), paths))
-
-
-def thumbnail(path: Path, cache: Path, side: int = THUMBNAIL) -> bytes:
-    """Return a small JPEG of a picture, made once and kept in `cache`.
-
-    Raises:
-        DatasetError: the picture cannot be read.
-    """
-    stat = path.stat()
-    key = hashlib.sha256(f"{path.resolve()} {stat.st_mtime_ns} {stat.st_size} {side}".encode()).hexdigest()[:24]
-    kept = cache / "thumbnails" / f"{key}.jpg"
-    if not kept.exists():
-        picture = open_picture(path)
-        picture.thumbnail((side, side))
-        jpeg = io.BytesIO()
-        picture.save(jpeg, "JPEG", quality=80)
-        write_bytes(kept, jpeg.getvalue())
-    return kept.read_bytes()

@@ -4,13 +4,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from loranb.dataset import captions, folders
-from loranb.dataset.images import Picture, scan
+from loranb.dataset.edits import Edit
+from loranb.dataset.folders import Subject
+from loranb.dataset.images import Picture
+from loranb.dataset.reader import Pictures
 from loranb.errors import DatasetError
+from loranb.project import Project
+
+_NAMED = 5  # bad pictures, in a message
 
 
 @dataclass(frozen=True)
 class TrainingImage:
-    """A picture as the trainer sees it."""
+    """A picture as the trainer sees it: `width` and `height` are those it has after its edit."""
 
     path: Path
     width: int
@@ -18,10 +24,12 @@ class TrainingImage:
     repeats: int
     caption: str
     folder: str  # name of its subject's folder
+    content: str = ""  # SHA-256 of the file
+    edit: Edit = Edit()
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height of the upright picture."""
+        """Width and height of the upright picture, turned and cropped."""
         return self.width, self.height
 
 
@@ -38,24 +46,43 @@ class TrainingSet:
         """How many pictures go by their folder's words."""
         return sum(not captions.read(image.path) for image in self.images)
 
+    def check(self) -> None:
+        """Say it where there are pictures and none can be used.
+
+        Raises:
+            DatasetError: so it is; with the reasons of the first few.
+        """
+        if self.unusable and not self.images:
+            reasons = [f"  • {picture.problem}" for picture in self.unusable[:_NAMED]]
+            more = [f"  • and {len(self.unusable) - _NAMED} more"] if len(self.unusable) > _NAMED else []
+            raise DatasetError("\n".join(["No picture of this project can be used:", *reasons, *more]))
+
 
 def collect(img: Path) -> TrainingSet:
-    """Scan the subjects of an ``img`` folder; bad pictures are set apart, not raised."""
-    subjects = folders.subjects(img)
-    words = {path: subject for subject in subjects for path in subject.pictures()}
+    """Look through the subjects of a project's ``img`` folder; bad pictures are set apart, not raised."""
+    pictures = Pictures(Project(img.parent))
+    belongs = {path: subject for subject in folders.subjects(img) for path in subject.pictures()}
     images, unusable = [], []
-    for picture in scan(words):
-        subject = words[picture.path]
-        try:
-            caption = captions.read(picture.path) or subject.words
-        except DatasetError as error:
-            picture = Picture(picture.path, problem=str(error))
+    for picture in pictures.scan(belongs):
         if picture.usable:
-            images.append(
-                TrainingImage(
-                    picture.path, picture.width, picture.height, subject.repeats, caption, subject.folder.name
-                )
-            )
-        else:
-            unusable.append(picture)
-    return TrainingSet(tuple(images), tuple(unusable), tuple(folders.ignored(img)))
+            try:
+                images.append(_as_trained(picture, belongs[picture.path], pictures))
+                continue
+            except DatasetError as error:  # its caption is no text, or it is gone by now
+                picture = Picture(picture.path, problem=str(error))
+        unusable.append(picture)
+    return TrainingSet(tuple(images), tuple(unusable), (*folders.ignored(img), *pictures.edits.problems))
+
+
+def _as_trained(picture: Picture, subject: Subject, pictures: Pictures) -> TrainingImage:
+    path = picture.path
+    return TrainingImage(
+        path,
+        picture.width,
+        picture.height,
+        subject.repeats,
+        captions.read(path) or subject.words,
+        subject.folder.name,
+        pictures.content(path),
+        pictures.edit(path),
+    )

@@ -6,7 +6,7 @@ from pathlib import Path
 import ipywidgets as w
 
 from loranb.dataset.caption_store import CaptionStore
-from loranb.dataset.images import open_picture
+from loranb.dataset.reader import Pictures
 from loranb.errors import DatasetError
 from loranb.panels._show import message, shown, small
 
@@ -146,7 +146,7 @@ def captions_of(
         opened = {}
         for picture in pictures[start : start + AT_A_TIME]:
             try:
-                opened[picture] = open_picture(picture)
+                opened[picture] = Pictures.around(picture).open(picture)
             except DatasetError as error:
                 unreadable.append(str(error))
         yield from zip(opened, model.caption(list(opened.values())), strict=True)

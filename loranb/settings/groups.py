@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from pydantic import field_validator
+
 from loranb.settings.declaration import Group, setting
 
 
@@ -123,6 +125,23 @@ class DatasetSettings(Group):
         kohya="caption_dropout_rate",
         ss="ss_caption_dropout_rate",
     )
+    background: str = setting(
+        "white",
+        "What transparent parts of a picture are laid on. White, as the taggers do; choose another colour where a "
+        "white ground would be learned as part of a pale subject.",
+        unit="a colour's name or #rrggbb",
+        advanced=True,
+    )
+
+    @field_validator("background")
+    @classmethod
+    def _is_a_colour(cls, value: str) -> str:
+        if value != cls.model_fields["background"].default:
+            from PIL import ImageColor  # here, since settings are read by much that needs no Pillow
+
+            if len(ImageColor.getrgb(value)) != 3:
+                raise ValueError("a see-through background")
+        return value
 
 
 class LoraSettings(Group):

@@ -2,7 +2,8 @@
 
 The mean and log-variance are kept, not one sample, so that every showing of a picture gets fresh
 latents, as if it were encoded anew. The cache lies in the project's ``.loranb`` folder, keyed by the
-bytes of the picture, how it is scaled and cut, and the tensors of the VAE: it cannot be stale.
+bytes of the picture, how it is read, turned, cropped, scaled and cut, and the tensors of the VAE: it
+cannot be stale.
 """
 
 import hashlib
@@ -18,7 +19,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from loranb.dataset.buckets import Fit
-from loranb.dataset.images import open_picture
+from loranb.dataset.images import READING, open_picture
 from loranb.errors import TrainingError
 from loranb.files import write_bytes
 from loranb.plan import PlannedImage
@@ -33,10 +34,11 @@ class LatentCache:
         folder: where they are kept.
         vae: the AutoencoderKL that encodes; in fp32, because half precision overflows in some VAEs.
         flip: whether to keep those of the mirrored picture too.
+        background: what transparent parts of pictures are laid on.
     """
 
-    def __init__(self, folder: Path, vae: Any, flip: bool):
-        self.folder, self.vae, self.flip = folder, vae, flip
+    def __init__(self, folder: Path, vae: Any, flip: bool, background: str):
+        self.folder, self.vae, self.flip, self.background = folder, vae, flip, background
         self._vae_hash = tensors_hash(vae)
 
     def encode(self, images: Sequence[PlannedImage], contents: Sequence[str]) -> Iterator[Moments]:
@@ -47,30 +49,30 @@ class LatentCache:
             contents: SHA-256 of each picture's bytes.
 
         Raises:
-            TrainingError: the VAE gives values that are not finite, or a picture has changed.
+            TrainingError: the VAE gives values that are not finite, or a picture has changed or is gone.
+            DatasetError: a picture cannot be read any more.
         """
         for planned, content in zip(images, contents, strict=True):
-            kept = self.folder / f"{self._key(content, planned.fit)}.safetensors"
+            kept = self.folder / f"{self._key(content, planned)}.safetensors"
             moments = _read(kept)
             if moments is None:
-                if hashlib.sha256(planned.image.path.read_bytes()).hexdigest() != content:
-                    raise TrainingError(
-                        f"{planned.image.path.name} has changed since the run was made. Start a new run to train on it."
-                    )
+                _check_content(planned.image.path, content)
                 moments = self._moments(planned)
                 write_bytes(kept, save(moments))
             yield moments
 
-    def _key(self, content: str, fit: Fit) -> str:
-        return hashlib.sha256(f"{content} {tuple(fit)} {self.flip} {self._vae_hash}".encode()).hexdigest()
+    def _key(self, content: str, planned: PlannedImage) -> str:
+        seen = f"{content} {READING} {planned.image.edit} {self.background} {tuple(planned.fit)} {self.flip}"
+        return hashlib.sha256(f"{seen} {self._vae_hash}".encode()).hexdigest()
 
     @torch.inference_mode()
     def _moments(self, planned: PlannedImage) -> Moments:
-        pixels = to_pixels(cut(open_picture(planned.image.path), planned.fit))[None]
+        picture = planned.image.edit.apply(open_picture(planned.image.path, self.background))
+        pixels = to_pixels(cut(picture, planned.fit))[None]
         versions = {"": pixels, "mirrored_": pixels.flip(-1)} if self.flip else {"": pixels}
         moments = {}
-        for prefix, picture in versions.items():
-            posterior = self.vae.encode(picture.to(self.vae.device, self.vae.dtype)).latent_dist
+        for prefix, version in versions.items():
+            posterior = self.vae.encode(version.to(self.vae.device, self.vae.dtype)).latent_dist
             moments[f"{prefix}mean"] = posterior.mean[0].float().cpu().contiguous()
             moments[f"{prefix}logvar"] = posterior.logvar[0].float().cpu().contiguous()
         if not all(tensor.isfinite().all() for tensor in moments.values()):
@@ -79,6 +81,18 @@ class LatentCache:
                 "Take the picture out, or use another VAE."
             )
         return moments
+
+
+def _check_content(picture: Path, content: str) -> None:
+    try:
+        if hashlib.sha256(picture.read_bytes()).hexdigest() == content:
+            return
+        what = "has changed since the run was made"
+    except OSError as error:
+        what = f"cannot be read any more: {error.strerror}"
+    raise TrainingError(
+        f"{picture.name} {what}. Put the file back as it was to go on with this run, or start a new one."
+    )
 
 
 def _read(path: Path) -> Moments | None:

@@ -57,6 +57,8 @@ def train(run: Run) -> Iterator[Event]:
 
 def _train(run: Run) -> Iterator[Event]:
     settings = run.settings()
+    if said := run.leave_out():
+        yield Warned(said)
     horizon = plan(settings, run.images())
     device = pick_device()
     dtype = pick_dtype(settings.memory.precision, device)
@@ -155,7 +157,8 @@ def _encoded_pictures(
     run: Run, horizon: Plan, settings: Settings, model: BaseModel, device: torch.device
 ) -> Generator[Event, None, list[Moments]]:
     """Encode the plan's pictures, or read them from the cache; leaves the VAE on the CPU."""
-    cache = LatentCache(run.project.cache / "latents", model.vae.float().to(device), settings.dataset.flip)
+    folder, dataset = run.project.cache / "latents", settings.dataset
+    cache = LatentCache(folder, model.vae.float().to(device), dataset.flip, dataset.background)
     moments = []
     for moment in cache.encode(horizon.images, run.content_hashes()):
         moments.append(moment)

@@ -4,7 +4,8 @@
 
     runs/NAME/
       settings.toml   every setting, blanks filled in
-      images.csv      path, sha256, size, bucket, repeats, caption of every picture
+      images.csv      every picture: path, sha256, size, bucket, repeats, caption, how it is turned and cropped;
+                      why it is left out, where it is
       events.jsonl    what happened
       log.txt         what the training process printed
       stop            asks for a stop, while it exists
@@ -13,12 +14,8 @@
       state/          for going on exactly where it stopped
 """
 
-import csv
-import hashlib
-import io
 import re
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from loranb import families
@@ -27,12 +24,12 @@ from loranb.dataset.training_set import TrainingImage, collect
 from loranb.device import pick_device, pick_dtype
 from loranb.errors import LoranbError, ProjectError, SettingsError
 from loranb.events import Ended, Event, Saved, read_events, to_line
-from loranb.files import write_text
 from loranb.generate.prompt import parse_lines
 from loranb.project import SETTINGS, Project
 from loranb.settings import Settings
+from loranb.training import images_file
+from loranb.training.images_file import ImagesFile
 
-_COLUMNS = ("path", "sha256", "width", "height", "bucket", "repeats", "caption", "folder")
 DEFAULT_SAMPLES = 2  # captions drawn when no prompt is given
 
 
@@ -60,13 +57,14 @@ class Run:
             DatasetError: there are no usable pictures.
             SettingsError: a name, a prompt or a base model that cannot be used; all are named.
         """
-        images = collect(project.img).images
+        found = collect(project.img)
+        found.check()
+        images = found.images
         plan = planning.plan(settings, images)
         settings = fill_blanks(settings, project.next_version(), images)
         name = settings.saving.name
         if problems := _problems(settings):
             raise SettingsError(problems)
-        images_csv = _images_csv(plan)
         folder = project.runs_folder / name
         try:
             folder.mkdir(parents=True)
@@ -75,7 +73,7 @@ class Run:
                 f"There is a run named {name} already, and runs are never overwritten. "
                 f"Leave saving.name blank for the next free name ({project.next_version()}), or choose another."
             ) from None
-        write_text(folder / "images.csv", images_csv)
+        ImagesFile(folder / images_file.NAME, project).write(plan, found.unusable)
         settings.save(folder / SETTINGS)
         return cls(folder)
 
@@ -119,26 +117,26 @@ class Run:
         return Settings.load(self.folder / SETTINGS)
 
     def images(self) -> list[TrainingImage]:
-        """List the pictures it was started with."""
-        return [
-            TrainingImage(
-                self.project.root / row["path"],
-                int(row["width"]),
-                int(row["height"]),
-                int(row["repeats"]),
-                row["caption"],
-                row["folder"],
-            )
-            for row in self._rows()
-        ]
+        """List the pictures it is made from, as they were when it was made."""
+        return self._images_file.images()
 
     def content_hashes(self) -> list[str]:
         """List the SHA-256 of the pictures, in the order of `images`."""
-        return [row["sha256"] for row in self._rows()]
+        return [image.content for image in self.images()]
 
-    def _rows(self) -> list[dict[str, str]]:
-        with (self.folder / "images.csv").open(encoding="utf-8", newline="") as file:
-            return list(csv.DictReader(file))
+    def leave_out(self) -> str:
+        """Leave out the pictures that cannot be used any more; say which are left out, and why.
+
+        To be called before the pictures are counted. Once a step has been taken they stay as they are: a run
+        that goes on must see what it saw.
+        """
+        if not self.state_file.exists():
+            self._images_file.leave_out_changed()
+        return self._images_file.left_out()
+
+    @property
+    def _images_file(self) -> ImagesFile:
+        return ImagesFile(self.folder / images_file.NAME, self.project)
 
     def record(self, event: Event) -> Event:
         """Append an event to the file, at once, and give it back."""
@@ -207,17 +205,3 @@ def _problems(settings: Settings) -> list[str]:
         except LoranbError as error:
             found.append(str(error))
     return found
-
-
-def _images_csv(plan: planning.Plan) -> str:
-    root = plan.images[0].image.path.parent.parent.parent
-    with ThreadPoolExecutor() as pool:
-        hashes = list(pool.map(lambda p: hashlib.sha256(p.image.path.read_bytes()).hexdigest(), plan.images))
-    out = io.StringIO()
-    table = csv.writer(out)
-    table.writerow(_COLUMNS)
-    for planned, content in zip(plan.images, hashes, strict=True):
-        image, bucket = planned.image, "x".join(map(str, planned.fit.bucket))
-        path = image.path.relative_to(root).as_posix()
-        table.writerow((path, content, image.width, image.height, bucket, image.repeats, image.caption, image.folder))
-    return out.getvalue()

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from loranb.errors import LoraFileError, ModelError, ProjectError, SettingsError, TrainingError
-from loranb.events import Ended, EpochEnded, Sampled, Saved, Started, Step
+from loranb.events import Ended, EpochEnded, Sampled, Saved, Started, Step, Warned
 from loranb.lora.file import load_lora
 from loranb.training.recipe import train
 from loranb.training.run import Run
@@ -39,6 +39,18 @@ def test_the_run_keeps_the_horizon_that_the_plan_promised(small_project):
     assert isinstance(events[-1], Ended)
     assert events[-1].why == "finished"
     assert [e for e in run.events() if not isinstance(e, Saved)] == [e for e in events if not isinstance(e, Saved)]
+
+
+def test_a_picture_that_cannot_be_read_is_named_and_left_out(small_project):
+    (small_project.img / "1_windmill/cut_off.jpg").write_bytes(b"\xff\xd8\xff\xe0")
+    run = Run.create(small_project, small_project.settings())
+    (small_project.img / "1_windmill/windmill_0.png").write_bytes(b"")  # spoilt after the run was made
+    events = list(train(run))
+    warned = " ".join(event.message for event in events if isinstance(event, Warned))
+    assert "cut_off.jpg" in warned
+    assert "windmill_0.png" in warned
+    assert next(event.images for event in events if isinstance(event, Started)) == 4
+    assert events[-1].why == "finished"
 
 
 def test_the_file_is_what_kohyas_tools_expect(small_project):
