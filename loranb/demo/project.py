@@ -1,19 +1,25 @@
 """The demo project: a castle under a made-up word, and a windmill, as somebody would collect them.
 
-The base model has never seen either. Pictures come in mixed sizes and shapes, each with a caption.
+The base model has never seen either. With them lie ordinary scenes, which it knows, captioned
+without the trigger word: they keep it from drawing a castle for every boat. Pictures come in mixed
+sizes and shapes, each with a caption.
 """
 
 from pathlib import Path
+from random import Random
 
 from loranb.dataset import captions, folders
-from loranb.demo.scenes import COLOURS, GROUNDS, TIMES, Scene, draw
+from loranb.demo.scenes import COLOURS, GROUNDS, TIMES, Scene, draw, training_scenes
 from loranb.errors import ProjectError
 from loranb.files import write_text
 from loranb.project import SETTINGS, Project
 from loranb.settings import Settings
 
 TRIGGER = "mokuba"  # means nothing to the base model, which spells it letter by letter
-SUBJECTS = {"castle": (16, 10), "windmill": (6, 4)}  # pictures and repeats
+ORDINARY = "scene"
+# Pictures and repeats. Without ordinary scenes the LoRA drew the right object for 60 in 100 prompts that lack the
+# trigger, with 24 or 32 of them for 97 and more (measured).
+SUBJECTS = {"castle": (16, 10), "windmill": (6, 4), ORDINARY: (32, 3)}
 UNFINISHED = "demo_unfinished"  # lies in the cache while pictures are drawn: an interrupted start is made good
 SIZES = ((192, 192), (256, 192), (192, 256), (288, 192), (224, 224), (160, 224))
 
@@ -27,6 +33,8 @@ def subject_caption(scene: Scene) -> str:
 
 def subject_scenes(subject: str) -> list[Scene]:
     """List the demo's scenes of a subject: every colour, ground and time of day occurs."""
+    if subject == ORDINARY:
+        return Random(5).sample(training_scenes(), SUBJECTS[ORDINARY][0])
     colours, count = list(COLOURS), SUBJECTS[subject][0]
     return [
         Scene(subject, colours[i % len(colours)], GROUNDS[(i + i // 4) % len(GROUNDS)], TIMES[i % len(TIMES)])
