@@ -3,6 +3,7 @@
 The rest of the panels asks here, and knows neither.
 """
 
+import importlib.util
 import os
 import sys
 from collections.abc import Iterable, Sequence
@@ -30,6 +31,11 @@ def background_updates_arrive() -> bool:
     return where() != "colab"
 
 
+def shows_own_widgets() -> bool:
+    """Whether a widget with a script of its own can be shown: by anywidget, which Kaggle's page does not load."""
+    return where() != "kaggle" and importlib.util.find_spec("anywidget") is not None
+
+
 def uploaded_files(upload: w.FileUpload) -> list[tuple[str, bytes]]:
     """Return the names and contents of uploaded files; ipywidgets 7 keeps a dict, 8 a tuple."""
     value = upload.value
@@ -48,18 +54,21 @@ def forget_uploads(upload: w.FileUpload) -> None:
 
 
 def upload_advice() -> str:
-    """Say how much can be uploaded by a button here, and what to do with more.
+    """Say how much ipywidgets' upload button takes here, and what to do with more.
 
     A larger upload fails without a word: the notebook's connection takes 10 MiB in one message, and
     on Colab about a tenth of that.
     """
-    return {
+    limit = {
         "colab": "About 1 MB at a time; for more, put a zip on Google Drive or into Colab's file list, and "
         "give its path.",
         "kaggle": "Up to 10 MB at a time; for more, add a data set and give its path below /kaggle/input.",
         "runpod": "Up to 10 MB at a time; for more, drag a zip into the file list and give its path.",
         "jupyter": "Up to 10 MB at a time; for more, give the path of a folder or a zip.",
     }[where()]
+    if where() == "kaggle" or shows_own_widgets():
+        return limit
+    return f"{limit} Or install anywidget and reload this page: then any number and size can be uploaded."
 
 
 def with_tooltip(widget: w.Widget, text: str) -> w.Widget:

@@ -60,3 +60,12 @@ def test_the_place_is_known_by_its_environment(monkeypatch, name, value, place):
     monkeypatch.setenv(name, value)
     assert _platform.where() == place
     assert "at a time" in _platform.upload_advice()
+
+
+def test_what_would_take_more_is_said_where_it_is_absent(monkeypatch):
+    assert "anywidget" not in _platform.upload_advice()
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    assert not _platform.shows_own_widgets()
+    assert "install anywidget and reload" in _platform.upload_advice()
+    monkeypatch.setenv("KAGGLE_KERNEL_RUN_TYPE", "Interactive")
+    assert "anywidget" not in _platform.upload_advice()
