@@ -18,7 +18,7 @@ from loranb.settings import Settings
 TRIGGER = "mokuba"  # means nothing to the base model, which spells it letter by letter
 ORDINARY = "scene"
 # Pictures and repeats. Without ordinary scenes the LoRA drew the right object for 60 in 100 prompts that lack the
-# trigger, with 24 or 32 of them for 97 and more (measured).
+# trigger, with them for 400 of 400 (measured; docs/demo.md).
 SUBJECTS = {"castle": (16, 10), "windmill": (6, 4), ORDINARY: (32, 3)}
 UNFINISHED = "demo_unfinished"  # lies in the cache while pictures are drawn: an interrupted start is made good
 SIZES = ((192, 192), (256, 192), (192, 256), (288, 192), (224, 224), (160, 224))
