@@ -8,6 +8,7 @@ code is 0 when it is done, 1 for what the user can mend (a message, no traceback
 import argparse
 import json
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -57,43 +58,73 @@ def _new(asked: argparse.Namespace) -> tuple[Report, str]:
 
 
 def _add(asked: argparse.Namespace) -> tuple[Report, str]:
+    from loranb.dataset import intake
+
+    project = open_project_here(asked.project)
+    wanted = intake.Wanted(f"{asked.subject} {asked.class_word}".strip(), asked.repeats, asked.reg)
+    try:
+        added = intake.add(project, asked.source, wanted, _bar())
+    except KeyboardInterrupt:
+        tell("What has been copied is whole; the same command goes on from there.")
+        raise
+    report = {
+        "subjects": [_subject(project, subject) for subject in added.subjects],
+        "pictures": [_below(project, path) for path in added.pictures],
+        "captions": [_below(project, path) for path in added.captions],
+        "already_there": added.already_there,
+        "taken_out": added.taken_out,
+        "left_out": added.left_out,
+    }
+    return report, str(added)
+
+
+def _repeats(asked: argparse.Namespace) -> tuple[Report, str]:
     from loranb.dataset import folders
 
     project = open_project_here(asked.project)
-    words = f"{asked.subject} {asked.class_word}".strip()
-    added = folders.add(project.img, words, asked.repeats, asked.source)
-    report = {
-        "folder": added.subject.folder,
-        "pictures": len(added.pictures),
-        "captions": added.captions,
-        "left_out": added.left_out,
+    if asked.balance:
+        folders.balance(project.img)
+    subjects = folders.subjects(project.img)
+    suggested = folders.suggest(subjects)
+    rows = [{**_subject(project, s), "suggested": suggested.get(s, s.repeats)} for s in subjects]
+    lines = [
+        f"{row['words']}: {row['pictures']} pictures x {row['repeats']} repeats = {row['pictures'] * row['repeats']}"
+        + (f"; {row['suggested']} repeats would balance it" if row["suggested"] != row["repeats"] else "")
+        for row in rows
+    ]
+    return {"subjects": rows}, "\n".join(lines) or "There are no subjects yet; `loranb add` makes them."
+
+
+def _subject(project: Any, subject: Any) -> Report:
+    return {
+        "folder": _below(project, subject.folder),
+        "words": subject.words,
+        "repeats": subject.repeats,
+        "pictures": len(subject.pictures()),
     }
-    left = f" Left out, being no pictures: {', '.join(added.left_out)}." if added.left_out else ""
-    return report, f"{len(added.pictures)} pictures and {added.captions} captions copied to {report['folder']}.{left}"
+
+
+def _below(project: Any, path: Path) -> str:
+    return path.relative_to(project.root).as_posix()
+
+
+def _bar() -> Callable[[int, int, str], None]:
+    """Say how far work is, on stderr, once a second and at its end."""
+    said = [time.monotonic()]
+
+    def tell_now_and_then(done: int, total: int, doing: str) -> None:
+        if time.monotonic() - said[0] >= 1 or done == total:
+            said[0] = time.monotonic()
+            tell(f"{done / total:4.0%} {doing}" if total else doing)
+
+    return tell_now_and_then
 
 
 def _check(asked: argparse.Namespace) -> tuple[Report, str]:
-    from loranb.dataset.images import SMALL, scan
-    from loranb.dataset.training_set import collect
+    from loranb.dataset import health
 
-    project = open_project_here(asked.project)
-    found = collect(project.img)
-    looked_at = scan((image.path for image in found.images), min(SMALL, project.settings().dataset.resolution))
-    remarks = {picture.path.name: list(picture.remarks) for picture in looked_at if picture.remarks}
-    report = {
-        "pictures": len(found.images),
-        "uncaptioned": found.uncaptioned,
-        "unusable": [picture.problem for picture in found.unusable],
-        "remarks": remarks,
-        "ignored": list(found.remarks),
-    }
-    lines = [
-        f"{len(found.images)} pictures can be used, {found.uncaptioned} of them have no caption of their own.",
-        *(f"✗ {picture.problem}" for picture in found.unusable),
-        *(f"! {name}: {'; '.join(said)}" for name, said in remarks.items()),
-        *(f"! {remark}" for remark in found.remarks),
-    ]
-    return report, "\n".join(lines)
+    report = health.check(open_project_here(asked.project), asked.kind, _bar())
+    return report.to_json(), health.in_words(report)
 
 
 def _caption(asked: argparse.Namespace) -> tuple[Report, str]:
@@ -119,7 +150,9 @@ def _plan(asked: argparse.Namespace) -> tuple[Report, str]:
 
     project = open_project_here(asked.project)
     settings = project.settings().assign_text(asked.set)
-    horizon = plan(settings, collect(project.img).images)
+    found = collect(project.img)
+    found.check()
+    horizon = plan(settings, found.images)
     report = {
         "images": len(horizon.images),
         "steps_per_epoch": horizon.steps_per_epoch,
@@ -236,14 +269,25 @@ def _parser() -> argparse.ArgumentParser:
     new.add_argument("project", type=Path)
     new.add_argument("--preset", help="settings to begin with")
 
-    add = verb("add", _add, "copy pictures into a project")
+    add = verb("add", _add, "copy pictures into a project; adding the same again adds nothing twice")
     add.add_argument("project", type=Path)
-    add.add_argument("--subject", required=True, help="what is to be learned, in one or more words")
+    add.add_argument(
+        "--subject", default="", help="what is to be learned, in one or more words; else by folders named 10_mokuba cat"
+    )
     add.add_argument("--class", dest="class_word", default="", metavar="CLASS", help="the kind of thing it is")
     add.add_argument("--repeats", type=int, help="showings of each picture in an epoch; 10 for a new subject")
-    add.add_argument("source", nargs="+", help="pictures, folders or zip archives")
+    add.add_argument("--reg", action="store_true", help="as regularisation pictures")
+    add.add_argument(
+        "source", nargs="+", help="pictures, folders, zip archives, https://….zip, or hf:owner/name for a data set"
+    )
 
-    verb("check", _check, "report on pictures and captions").add_argument("project", type=Path)
+    repeats = verb("repeats", _repeats, "show how often each subject is shown, and what would balance them")
+    repeats.add_argument("project", type=Path)
+    repeats.add_argument("--balance", action="store_true", help="set the repeats that are suggested")
+
+    check = verb("check", _check, "say what is wrong with the pictures, what it means and what to do")
+    check.add_argument("project", type=Path)
+    check.add_argument("--kind", default="", metavar="KIND", help="what the LoRA is for: face, object, style or place")
 
     caption = verb("caption", _caption, "write captions with a tagger")
     caption.add_argument("project", type=Path)

@@ -23,19 +23,70 @@ def test_a_project_from_pictures_to_plan(tmp_path, capsys):
     code, added = told(
         capsys, "add", project, "--subject", "medieval", "--class", "city", "--repeats", 20, tmp_path / "a.png"
     )
-    assert (code, added["pictures"]) == (0, 1)
+    assert (code, added["pictures"]) == (0, ["img/20_medieval city/a.png"])
     assert (project / "img/20_medieval city/a.png").exists()
     _, report = told(capsys, "check", project)
-    assert (report["pictures"], report["uncaptioned"]) == (1, 1)
+    assert [picture["path"] for picture in report["pictures"]] == ["img/20_medieval city/a.png"]
+    assert "no_caption" in {finding["code"] for finding in report["pictures"][0]["findings"]}
     _, horizon = told(capsys, "plan", project, "--set", "length.epochs=3", "--set", "length.batch_size=5")
     assert (horizon["steps_per_epoch"], horizon["steps"]) == (4, 12)
+
+
+def test_adding_lists_what_came_of_every_file(tmp_path, capsys):
+    source = tmp_path / "mine"
+    for name in ("img/3_castle/a.png", "img/3_castle/b.png", "reg/1_building/c.png"):
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (40, 30 + ord(name[-5])), "red").save(source / name)
+    (source / "img/3_castle/a.txt").write_text("a castle")
+    (source / "img/3_castle/notes.txt").write_text("words")
+    told(capsys, "new", tmp_path / "city")
+    expected = {
+        "subjects": [
+            {"folder": "img/3_castle", "words": "castle", "repeats": 3, "pictures": 2},
+            {"folder": "reg/1_building", "words": "building", "repeats": 1, "pictures": 1},
+        ],
+        "pictures": ["img/3_castle/a.png", "img/3_castle/b.png", "reg/1_building/c.png"],
+        "captions": ["img/3_castle/a.txt"],
+        "already_there": [],
+        "taken_out": [],
+        "left_out": ["3_castle/notes.txt"],
+    }
+    assert told(capsys, "add", tmp_path / "city", source) == (0, expected)
+    expected |= {"pictures": [], "captions": [], "already_there": ["a.png", "b.png", "c.png"]}
+    assert told(capsys, "add", tmp_path / "city", source) == (0, expected)
+
+
+def test_adding_says_how_far_it_is_and_what_came_of_it(tmp_path, capsys):
+    for name in ("a.png", "b.png"):
+        Image.new("RGB", (40, 30 + ord(name[0])), "red").save(tmp_path / name)
+    told(capsys, "new", tmp_path / "city")
+    arguments = ["add", tmp_path / "city", "--reg", "--class", "city", tmp_path / "a.png", tmp_path / "b.png"]
+    assert main([str(argument) for argument in arguments]) == 0
+    printed = capsys.readouterr()
+    assert printed.err == "100% Copying b.png\n"
+    assert printed.out == "2 pictures and 0 captions copied to reg/1_city.\n"
+
+
+def test_repeats_are_shown_and_balanced(tmp_path, capsys):
+    for folder, count in (("10_city", 6), ("10_statue", 2)):
+        (tmp_path / "img" / folder).mkdir(parents=True)
+        for number in range(count):
+            (tmp_path / "img" / folder / f"{number}.jpg").touch()
+    _, report = told(capsys, "repeats", tmp_path)
+    assert [(s["words"], s["pictures"], s["repeats"], s["suggested"]) for s in report["subjects"]] == [
+        ("city", 6, 10, 10),
+        ("statue", 2, 10, 30),
+    ]
+    _, report = told(capsys, "repeats", tmp_path, "--balance")
+    assert [s["folder"] for s in report["subjects"]] == ["img/10_city", "img/30_statue"]
 
 
 def test_checking_names_the_bad_picture_and_is_no_failure(small_project, capsys):
     (small_project.img / "1_windmill/bad.jpg").write_bytes(b"no")
     code, report = told(capsys, "check", small_project.root)
     assert code == 0
-    assert "bad.jpg" in report["unusable"][0]
+    bad = next(picture for picture in report["pictures"] if picture["path"] == "img/1_windmill/bad.jpg")
+    assert [finding["code"] for finding in bad["findings"]][:1] == ["undecodable"]
 
 
 def test_captions_are_written_where_there_are_none(small_project, capsys):
@@ -70,10 +121,14 @@ def test_training_stops_resumes_and_draws(small_project, capsys):
         (["new", "x", "--preset", "none"], "there are demo"),
         (["watch", "nowhere"], "is not a training run"),
         (["lora", "info", "nowhere.safetensors"], "cannot be read"),
+        (["add", ".", "--subject", "cat", "nowhere.zip"], "There is no such file or folder: nowhere.zip"),
+        (["add", ".", "img"], "No subject is given"),
+        (["add", ".", "--subject", "cat", "https://drive.google.com/file/d/1/view"], "drive.mount"),
     ],
 )
 def test_what_the_user_can_mend_is_a_message_and_exit_code_1(arguments, said, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "img").mkdir()
     assert main(arguments) == 1
     printed = capsys.readouterr()
     assert said in printed.err

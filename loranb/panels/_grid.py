@@ -10,9 +10,10 @@ from typing import Any, Protocol
 
 import ipywidgets as w
 
-from loranb.dataset import images
+from loranb.dataset.reader import Pictures
 from loranb.errors import DatasetError
 from loranb.panels._show import small
+from loranb.project import Project
 
 
 class Card(Protocol):
@@ -93,19 +94,32 @@ class _Bar(w.HBox):
         self.layout.display = "flex" if back or on else "none"
 
 
-def picture_view(width: str, height: str) -> w.Image:
-    """Make a place for a thumbnail; it is filled later, since Colab loses bytes given at the start."""
-    view = w.Image(format="jpeg", layout=w.Layout(width=width, height=height, flex="0 0 auto"))
+def picture_view(width: str = "auto", height: str = "auto", layout: w.Layout | None = None) -> w.Image:
+    """Make a place for a picture; it is filled later, since Colab loses bytes given at the start.
+
+    Args:
+        width: of the place.
+        height: of the place.
+        layout: in the place of these, one that several places share.
+    """
+    view = w.Image(format="jpeg", layout=layout or w.Layout(width=width, height=height, flex="0 0 auto"))
     view.add_class("lb-picture")
     return view
 
 
-def show_thumbnail(view: w.Image, picture: Path, cache: Path) -> str:
-    """Fill a place with a picture's thumbnail; where it cannot be read, hide it and return why."""
+def show_thumbnail(view: w.Image, picture: Path, source: Pictures | Path) -> str:
+    """Fill a place with a picture's thumbnail; where it cannot be read, hide it and return why.
+
+    Args:
+        view: the place.
+        picture: what to show there.
+        source: the project's pictures, or the project's cache folder.
+    """
     try:
         if not picture.exists():
             raise DatasetError(f"{picture.name} is not there any more; it was moved or renamed.")
-        view.value = images.thumbnail(picture, cache)
+        pictures = source if isinstance(source, Pictures) else Pictures(Project(source.parent))
+        view.value = pictures.thumbnail(picture)
     except DatasetError as error:
         view.layout.display = "none"
         return str(error)

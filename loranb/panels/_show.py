@@ -42,6 +42,7 @@ STYLE = """<style>
 .loranb .lb-bar { justify-content: center; }
 .loranb .lb-bar .widget-html { margin: 0 14px; }
 .loranb .lb-tools { flex-flow: row wrap; align-items: center; grid-gap: 4px 6px; width: 100%; }
+.loranb .lb-part { flex-flow: row wrap; align-items: center; grid-gap: 4px 6px; }
 .loranb .lb-card { border: 1px solid rgba(128,128,128,.32); border-radius: 6px; padding: 8px; margin: 0;
   min-width: 0; box-sizing: border-box; background: rgba(128,128,128,.04); overflow: hidden; }
 .loranb .lb-card-bad { border-color: #d32f2f; background: rgba(211,47,47,.09); }
@@ -50,6 +51,37 @@ STYLE = """<style>
   white-space: nowrap; }
 .loranb .lb-said { font-size: 12px; line-height: 1.35; overflow-wrap: anywhere; margin-top: 2px; }
 .loranb .lb-remark { border-left: 3px solid #f59f00; background: rgba(255,160,0,.15); padding: 2px 6px; }
+.loranb .lb-facts { opacity: .75; margin-top: 0; }
+.loranb .lb-chips { display: flex; flex-wrap: wrap; gap: 3px; margin-top: 3px; }
+.loranb .lb-chip { font-size: 11px; line-height: 1.3; padding: 1px 7px; border-radius: 9px;
+  border-width: 1px; border-style: solid; white-space: nowrap; cursor: help; }
+.loranb .lb-chip.lb-info { background: rgba(128,128,128,.12); border-color: rgba(128,128,128,.35); }
+.loranb .lb-card { position: relative; }
+.loranb .lb-card:hover { border-color: rgba(128,128,128,.7); }
+.loranb .lb-card:has(input:checked) { border-color: #1e88e5; box-shadow: 0 0 0 2px #1e88e5; }
+.loranb .lb-pick { position: absolute; top: 8px; left: 8px; right: 8px; height: 150px; }
+.loranb .lb-pick > .widget-label:not(.widget-label-basic) { display: none; }
+.loranb .lb-pick label.widget-label-basic { position: absolute; inset: 0; height: 100%; cursor: pointer; }
+.loranb .lb-pick input { position: absolute; top: 6px; left: 6px; width: 18px; height: 18px; margin: 0;
+  accent-color: #1e88e5; cursor: pointer; }
+.loranb .lb-finding { border-bottom: 1px solid rgba(128,128,128,.18); padding: 1px 0; }
+.loranb .lb-more summary { cursor: pointer; padding: 4px 0; }
+.loranb .lb-more summary .lb-hint { margin-left: 6px; }
+.loranb .lb-detail { padding: 0 0 6px 22px; font-size: 13px; overflow-wrap: anywhere; }
+.loranb .lb-dot { display: inline-block; width: 9px; height: 9px; border-radius: 50%; margin: 0 8px 1px 4px; }
+.loranb .lb-dot.lb-error { background: #d32f2f; }
+.loranb .lb-dot.lb-warning { background: #f59f00; }
+.loranb .lb-dot.lb-info { background: rgba(128,128,128,.6); }
+.loranb .lb-link { background: none; box-shadow: none; padding: 0 4px; opacity: .8; align-self: flex-start; }
+.loranb .lb-row { flex-flow: row wrap; }
+.loranb .lb-editor { border: 1px solid rgba(128,128,128,.32); border-radius: 6px; padding: 4px 12px 10px;
+  box-sizing: border-box; }
+.loranb .lb-stage { display: block; position: relative; line-height: 0; }
+.loranb .lb-stage > img { width: 100%; height: auto; display: block; border-radius: 0; }
+.loranb .lb-drawn { position: absolute; inset: 0; margin: 0; width: 100%; height: 100% !important; }
+.loranb .lb-drawn .widget-html-content, .loranb .lb-drawn .jupyter-widgets-html-content
+  { position: absolute; inset: 0; height: 100%; line-height: 0; }
+.loranb .lb-drawn svg { width: 100%; height: 100%; display: block; }
 .loranb .lb-field { padding: 7px 0; border-bottom: 1px solid rgba(128,128,128,.18); overflow: hidden; }
 .loranb .lb-wrong { font-size: 12px; color: #d32f2f; overflow-wrap: anywhere; }
 .loranb .lb-chooser .widget-toggle-button { border-radius: 14px; margin: 2px; box-shadow: none; }

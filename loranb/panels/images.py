@@ -1,288 +1,288 @@
 """Get pictures into a project, see what is wrong with them, take out what does not belong."""
 
-import tempfile
-from collections.abc import Callable, Sequence
+import contextlib
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import ipywidgets as w
 
-from loranb.dataset import curation, folders
-from loranb.dataset.folders import Added, Subject
-from loranb.dataset.images import SMALL, Picture, scan
-from loranb.errors import DatasetError, SettingsError
-from loranb.panels import _platform
-from loranb.panels._grid import PagedGrid, picture_view, show_thumbnail
-from loranb.panels._show import Panel, escape, message, shown, small, title
+from loranb.dataset import folders
+from loranb.dataset.curation import Curation, Outcome
+from loranb.dataset.edits import Edit
+from loranb.dataset.health.advice import KINDS
+from loranb.dataset.health.checked import Checked
+from loranb.dataset.health.report import Groups, Report
+from loranb.errors import SettingsError
+from loranb.files import write_text
+from loranb.panels import _bulk, _platform
+from loranb.panels._adding import AddForm
+from loranb.panels._crop import CropEditor
+from loranb.panels._entries import Entry, as_it_is, entries, present_pictures, spare_copies
+from loranb.panels._grid import PagedGrid
+from loranb.panels._health_view import HealthView
+from loranb.panels._looking import Looker, Looking
+from loranb.panels._picture_card import Looks, PictureCard
+from loranb.panels._picture_tools import Doing, Selecting, Undoing, ViewBar
+from loranb.panels._show import Panel, failure, message, shown, title
+from loranb.panels._subjects import Subjects
 from loranb.project import Project
+from loranb.settings import DatasetSettings
 
 ON_A_PAGE = 24
-ALL, WITH_REMARKS, TAKEN_OUT = "all", "with remarks", "taken out"
+AT_ONCE = 1.0  # seconds that pictures are looked at before the panel is shown; the rest follows
+AFTER = 0.4  # seconds after each change
 
 
 def panel(project: Project) -> "ImagesPanel":
-    """Show a project's pictures, to add to and choose from."""
+    """Show a project's pictures, to add to, check and choose from."""
     return ImagesPanel(project)
 
 
-def verdict(pictures: Sequence[Picture], subjects: int) -> str:
-    """Say in a sentence how far the pictures are: "24 pictures in 2 subjects, ready for captions."."""
-    if not pictures:
-        return "No pictures yet. Name a subject, give a folder, a zip or files, and press Add."
-    unusable = sum(not picture.usable for picture in pictures)
-    counted = f"{_many(len(pictures), 'picture')} in {_many(subjects, 'subject')}"
-    if not unusable:
-        return f"{counted}, ready for captions."
-    if unusable == len(pictures):
-        return f"{counted}, none of which can be read. Copy them again, or add others."
-    return (
-        f"{counted}, {unusable} cannot be read and will be left out; "
-        f"the other {len(pictures) - unusable} are ready for captions."
-    )
-
-
 class ImagesPanel(Panel):
-    """Adds pictures, lists subjects, shows every picture with its problems, takes pictures out and back."""
+    """Adds pictures, says what is wrong with them, and sorts, turns, crops, takes out and puts back."""
 
     def __init__(self, project: Project):
         self.project = project
-        self._known: dict[tuple[Path, int, int], Picture] = {}
-        self.pictures: list[Picture] = []
-        self.adding = AddForm(self._add)
-        self.verdict = w.HTML()
-        self.subjects = w.VBox(layout=w.Layout(width="100%"))
-        self.view = w.Dropdown(options=[("All pictures", ALL)], layout=w.Layout(width="260px"))
-        self.again = w.Button(description="Look again", icon="refresh", layout=w.Layout(width="110px"))
-        _platform.with_tooltip(self.again, "Read the project's folder anew, after a change made elsewhere")
+        self.curation = Curation(project)
+        self.pictures = self.curation.pictures
+        self.report = Report(project.root, "", (), Groups(), (), ())
+        self.known: list[Entry] = []
+        self._checked: dict[Path, Checked] = {}  # all that were ever looked at
+        self.selected: set[Path] = set()
+        self.looker = Looker(project, self._went_on, self._ended)
+        self._stopped = self._waits = False  # waits for the user to ask, before the rest is looked at
         self.notice = w.HTML()
-        cards = [PictureCard(project.cache, shown(self._move, self.notice)) for _ in range(ON_A_PAGE)]
+        self._make_parts()
+        selecting = w.HBox([self.selecting, self.undoing])
+        selecting.add_class("lb-tools")
+        self.grid_view = w.VBox([selecting, self.doing, self.grid], layout=w.Layout(width="100%"))
+        parts = [w.HTML(title("Pictures")), self.bar, self.notice, self.editor, self.grid_view]
+        self.curating = w.VBox(parts, layout=w.Layout(width="100%"))
+        super().__init__([self.add, self.health, self.subjects, self.curating])
+        self._guarded(self._open)()
+        self.add.selected_index = None if self.known else 0
+
+    def _open(self) -> None:
+        self.health.kind.value = _recall_kind(self.project)
+        if not self.looker.running:
+            self.looker.look(self.health.kind.value, AT_ONCE)
+        if not self.known:
+            self._show()
+
+    def _make_parts(self) -> None:
+        guarded = self._guarded
+        self.adding = AddForm(self.project, self.refresh)
+        self.add = _platform.with_titles(w.Accordion([self.adding], selected_index=None), ["Add pictures"])
+        self.health = HealthView(
+            guarded(self._filter), guarded(self._ask_kind), guarded(self._look_again), guarded(self._stop)
+        )
+        self.subjects = Subjects(self.project, self.refresh)
+        self.bar = ViewBar(guarded(self._view_chosen))
+        self.selecting = Selecting(guarded(self._select))
+        self.doing = Doing(guarded(self._act), guarded(self._move_to))
+        self.undoing = Undoing(guarded(self._undo), guarded(self._redo))
+        looks, picked = Looks(), guarded(self._picked)
+        out, crop = guarded(self._move_one), guarded(lambda card: self._edit(card.entry.path))
+        cards = [PictureCard(self.pictures, looks, picked, out, crop) for _ in range(ON_A_PAGE)]
         self.grid = PagedGrid(cards, narrowest=180)
-        self.view.observe(shown(lambda _: self._view_chosen(), self.notice), "value")
-        self.again.on_click(shown(lambda _: self.refresh(), self.notice))
-        tools = w.HBox([self.view, self.again])
-        tools.add_class("lb-tools")
-        heading = w.HTML(title("Pictures"))
-        super().__init__([self.adding, self.verdict, self.subjects, heading, tools, self.notice, self.grid])
-        shown(self.refresh, self.notice)()
+        self.editor = CropEditor(self.pictures, self._dataset, self._cropped, self._close_editor)
+        self.editor.layout.display = "none"
+
+    def _guarded(self, handler: Callable) -> Callable:
+        return shown(handler, self.notice)
+
+    # what is known of the pictures
 
     def refresh(self) -> None:
-        """Read the project's folder anew and show it."""
-        found = sorted(folders.subjects(self.project.img), key=lambda subject: subject.words)
-        self.pictures = self._scan([path for subject in found for path in subject.pictures()])
-        self._list_subjects(found)
-        holding = [subject for subject in found if subject.pictures()]
-        usable = bool(self.pictures) and all(picture.usable for picture in self.pictures)
-        said = message("good" if usable else "warning", verdict(self.pictures, len(holding)))
-        ignored = folders.ignored(self.project.img)
-        self.verdict.value = said + (message("warning", "\n".join(ignored)) if ignored else "")
-        self._offer_views(found)
-        self._show_view(keep_page=True)
+        """Show the project's folder as it is now, and look at what is new in it."""
+        self._show()
+        if not self._waits:
+            self.looker.look(self.health.kind.value, AFTER)
 
-    def _list_subjects(self, subjects: Sequence[Subject]) -> None:
-        rows = list(self.subjects.children)
-        _platform.close_all(rows[len(subjects) :])
-        rows = rows[: len(subjects)] + [SubjectRow(self._repeat) for _ in subjects[len(rows) :]]
-        for row, subject in zip(rows, subjects, strict=True):
-            row.show(subject)
-        self.subjects.children = rows
+    def _went_on(self, looking: Looking) -> None:
+        if looking.total:
+            told = f"Looking at pictures · {looking.done} of {looking.total}"
+            self.health.busy(looking.done / looking.total, told)
 
-    def _small(self) -> int:
-        """Pictures below the training resolution are small; above `SMALL` none is."""
+    def _ended(self, looking: Looking) -> None:
+        self.health.idle()
+        if looking.report:
+            self.report = looking.report
+            self._waits = not looking.report.complete and self._stopped
+            self._checked.update({picture.path: picture for picture in looking.report.pictures})
+        self._guarded(self._show)()
+        if looking.error:
+            self.notice.value = failure(looking.error)
+
+    def _look_again(self) -> None:
+        """Read everything anew, here where the page shows nothing from the background."""
+        self._waits = self._stopped = False
+        self._show()
+        self.looker.look(self.health.kind.value, AFTER if _platform.background_updates_arrive() else math.inf)
+
+    def _stop(self) -> None:
+        self._stopped = True
+        self.looker.stop()
+
+    def _ask_kind(self, kind: str) -> None:
+        with contextlib.suppress(OSError):  # it is asked again then
+            write_text(_kind_file(self.project), json.dumps({"kind": kind}))
+        self.refresh()
+
+    def _dataset(self) -> DatasetSettings:
         try:
-            return min(SMALL, self.project.settings().dataset.resolution)
-        except SettingsError:  # the settings panel shows it
-            return SMALL
+            return self.project.settings().dataset
+        except SettingsError:  # the summary says so
+            return DatasetSettings()
 
-    def _scan(self, paths: Sequence[Path]) -> list[Picture]:
-        """Inspect pictures, those that have not changed since the last time from memory."""
-        stats = {path: path.stat() for path in paths}
-        keys = {path: (path, stat.st_mtime_ns, stat.st_size) for path, stat in stats.items()}
-        fresh = [path for path in paths if keys[path] not in self._known]
-        self._known.update({keys[picture.path]: picture for picture in scan(fresh, self._small())})
-        return [self._known[keys[path]] for path in paths]
+    # what is shown
 
-    def _offer_views(self, subjects: Sequence[Subject]) -> None:
-        remarked = sum(bool(p.problem or p.remarks) for p in self.pictures)
-        out = len(curation.discarded_pictures(self.project.discarded))
-        options = [(f"All pictures ({len(self.pictures)})", ALL)]
-        options += [(f"{s.words} ({len(s.pictures())})", f"subject {s.words}") for s in subjects if len(subjects) > 1]
-        options += [(f"With problems or remarks ({remarked})", WITH_REMARKS)] if remarked else []
-        options += [(f"Taken out ({out})", TAKEN_OUT)] if out else []
-        chosen = self.view.value if self.view.value in [value for _, value in options] else ALL
-        if tuple(options) != tuple(self.view.options):
-            self.view.options = options
-            self.view.value = chosen
+    def _show(self) -> None:
+        present = present_pictures(self.project)
+        self.report = as_it_is(self.report, self._checked, present)
+        self.known = entries(self.project, present, self.report, self.pictures.edits)
+        self.health.show(self.report, len(present), len({path.parent for path in present}))
+        self.subjects.show()
+        self.bar.offer(self.known)
+        self.curating.layout.display = "" if self.known else "none"
+        self.undoing.show(self.curation.undoable, self.curation.redoable)
+        self._show_pictures(keep_page=True)
 
     def _view_chosen(self) -> None:
         self.notice.value = ""
-        self._show_view()
+        self._close_editor()
+        self._show_pictures()
 
-    def _show_view(self, keep_page: bool = False) -> None:
-        view = self.view.value
-        pictures = sorted(self.pictures, key=lambda picture: (picture.usable, not picture.remarks))
-        if view == TAKEN_OUT:
-            pictures = self._scan(curation.discarded_pictures(self.project.discarded))
-        elif view == WITH_REMARKS:
-            pictures = [picture for picture in pictures if picture.problem or picture.remarks]
-        elif view != ALL:
-            inside = {s.folder for s in folders.subjects(self.project.img) if f"subject {s.words}" == view}
-            pictures = [picture for picture in pictures if picture.path.parent in inside]
-        self.grid.show([(picture, view == TAKEN_OUT) for picture in pictures], keep_page)
+    def _show_pictures(self, keep_page: bool = False) -> None:
+        self.listed = self.bar.of(self.known)
+        self.selected &= {entry.path for entry in self.listed}
+        self.grid.show([(entry, entry.path in self.selected) for entry in self.listed], keep_page)
+        self._show_tools()
 
-    def _add(self, words: str, repeats: int, sources: Sequence[Path]) -> Added:
-        added = folders.add(self.project.img, words, repeats, sources)
-        self.refresh()
-        return added
+    def _show_tools(self) -> None:
+        self.selecting.show(len(self.selected), len(self.listed))
+        places = [subject.folder for subject in folders.subjects(self.project.img)]
+        self.doing.show(self.bar.view.value, len(self.selected), len(spare_copies(self.listed)), places)
 
-    def _repeat(self, subject: Subject, repeats: int) -> None:
-        folders.make(self.project.img, subject.words, repeats)
-        self.refresh()
+    def _filter(self, view: str) -> None:
+        self.bar.show(view)
+        _bring_into_sight(self.bar.view)
 
-    def _move(self, card: "PictureCard") -> None:
-        """Take a picture out, or put it back."""
-        if card.taken_out:
-            back = curation.restore(card.picture.path, self.project.img)
-            said = f"{back.name} is back in {back.parent.name}."
+    # what is selected
+
+    def _picked(self, card: PictureCard) -> None:
+        (self.selected.add if card.pick.value else self.selected.discard)(card.entry.path)
+        self.grid.items = [(entry, entry.path in self.selected) for entry in self.listed]
+        self._show_tools()
+
+    def _select(self, what: str) -> None:
+        first = self.grid.page * ON_A_PAGE
+        asked = {"page": self.listed[first : first + ON_A_PAGE], "shown": self.listed, "none": []}[what]
+        self.selected = {entry.path for entry in asked} | (self.selected if what == "page" else set())
+        self._show_pictures(keep_page=True)
+
+    def _chosen(self) -> list[Entry]:
+        return [entry for entry in self.listed if entry.path in self.selected]
+
+    # what is done
+
+    def _act(self, what: str) -> None:
+        chosen = self._chosen()
+        paths = [entry.path for entry in chosen]
+        if what == "out":
+            self._tell(self.curation.discard(paths))
+        elif what == "back":
+            self._tell(self.curation.restore(paths))
+        elif what == "best":
+            self._tell(self.curation.discard(spare_copies(self.listed)))
         else:
-            curation.discard(card.picture.path, self.project.discarded)
-            name = card.picture.path.name
-            said = f'{name} was taken out. It is kept: choose "Taken out" above to put it back.'
+            self._tell_edited(_bulk.EDITS[what](chosen, self.pictures), keep=True)
+
+    def _move_to(self, folder: Path) -> None:
+        self._tell(self.curation.move([entry.path for entry in self._chosen()], folder))
+
+    def _move_one(self, card: PictureCard) -> None:
+        act = self.curation.restore if card.entry.taken_out else self.curation.discard
+        self._tell(act([card.entry.path]))
+
+    def _tell_edited(self, edits: Mapping[Path, Edit], keep: bool = False) -> None:
+        if not edits:
+            self.notice.value = message("info", "Nothing to change in these pictures.")
+            return
+        self._tell(self._edited(edits), keep)
+
+    def _edited(self, edits: Mapping[Path, Edit]) -> Outcome:
+        """Change how pictures are used; their sizes are read first, which takes a while the first time."""
+        for number, path in enumerate(edits, 1):
+            with contextlib.suppress(Exception):  # said by the change itself
+                self.pictures.upright_size(path)
+            self.health.progress(number, len(edits), "Reading sizes")
+        return self.curation.edit(edits)
+
+    def _tell(self, outcome: Outcome, keep: bool = False) -> None:
+        """Show what came of it; selected pictures stay so if they are where they were."""
+        self.selected = self.selected if keep else set()
+        self._take_over(outcome)
+        self.refresh()
+        done = bool(outcome.done) and self.curation.undoable
+        said = [f"{done[:1].upper()}{done[1:]}. Undo takes it back."] if done else []
+        self.notice.value = message("warning" if outcome.problems else "good", _few([*said, *outcome.problems]))
+
+    def _take_over(self, outcome: Outcome) -> None:
+        """Take what is known of pictures along to where they are now."""
+        for before, now in outcome.done.items():
+            if before != now and before in self._checked and now.is_relative_to(self.project.img):
+                self._checked[now] = replace(self._checked[before], path=now)
+
+    def _undo(self) -> None:
+        self._told_back(self.curation.undo())
+
+    def _redo(self) -> None:
+        self._told_back(self.curation.redo())
+
+    def _told_back(self, said: str) -> None:
         self.refresh()
         self.notice.value = message("info", said)
 
+    # one picture
 
-class AddForm(w.VBox):
-    """Asks for a subject and where its pictures are.
+    def _edit(self, path: Path) -> None:
+        self.editor.show(path)
+        self.editor.layout.display, self.grid_view.layout.display = "", "none"
+        _bring_into_sight(self.editor.apply)
 
-    Args:
-        add: called with the subject's words, its repeats and the sources.
-    """
+    def _close_editor(self) -> None:
+        self.editor.layout.display, self.grid_view.layout.display = "none", ""
 
-    def __init__(self, add: Callable[[str, int, Sequence[Path]], Added]):
-        self._add = add
-        self.subject = w.Text(placeholder="a name or made-up word, such as mokuba", layout=w.Layout(width="auto"))
-        self.kind = w.Text(placeholder="what it is, such as castle", layout=w.Layout(width="auto"))
-        self.repeats = w.BoundedIntText(value=10, min=1, max=folders.MOST_REPEATS, layout=w.Layout(width="90px"))
-        self.path = w.Text(placeholder="/path/to/a/folder, or pictures.zip", layout=w.Layout(width="auto"))
-        self.upload = w.FileUpload(
-            accept="image/*,.zip,.txt",
-            multiple=True,
-            description="Choose files",
-            layout=w.Layout(width="150px"),
-        )
-        self.button = w.Button(description="Add", icon="plus", button_style="primary", layout=w.Layout(width="120px"))
-        self.notice = w.HTML()
-        self.button.on_click(shown(lambda _: self._pressed(), self.notice))
-        wanted = "Repeats: how many times each picture is shown in an epoch."
-        super().__init__(
-            [
-                w.HTML(title("Add pictures", "They are copied; the originals stay as they are.")),
-                _row(
-                    _labelled("Subject", self.subject),
-                    _labelled("Class", self.kind),
-                    _labelled("Repeats", self.repeats, "90px"),
-                ),
-                _row(_labelled("Folder or zip", self.path), _labelled("or", self.upload, "150px")),
-                w.HTML(small(f"{wanted} Choose files: {_platform.upload_advice()}")),
-                self.button,
-                self.notice,
-            ],
-            layout=w.Layout(width="100%"),
-        )
-
-    def _pressed(self) -> None:
-        words = f"{self.subject.value} {self.kind.value}".strip()
-        uploads = _platform.uploaded_files(self.upload)
-        typed = self.path.value.strip().strip("\"'")
-        if not words:
-            raise DatasetError("No subject is given. Say what the pictures show: a name, a class, or both.")
-        if not typed and not uploads:
-            raise DatasetError("No pictures are given. Write the path of a folder or a zip, or choose files.")
-        self.notice.value = message("info", "Copying and checking the pictures …")
-        with tempfile.TemporaryDirectory(prefix="loranb-") as folder:
-            for name, content in uploads:
-                Path(folder, Path(name).name).write_bytes(content)
-            sources = ([Path(typed)] if typed else []) + sorted(Path(folder).iterdir())
-            added = self._add(words, self.repeats.value, sources)
-        _platform.forget_uploads(self.upload)
-        self.path.value = ""
-        self.notice.value = message("good" if added.pictures else "warning", _told(added))
-
-
-class SubjectRow(w.HBox):
-    """A subject: its name, how many pictures it has, and its repeats, which can be changed."""
-
-    def __init__(self, repeat: Callable[[Subject, int], None]):
-        self.subject: Subject | None = None
-        self._repeat = repeat
-        self.name, self.sum, self.notice = w.HTML(), w.HTML(), w.HTML()
-        self.repeats = w.BoundedIntText(min=1, max=folders.MOST_REPEATS, layout=w.Layout(width="80px"))
-        self.repeats.observe(shown(self._edited, self.notice), "value")
-        super().__init__([self.name, self.repeats, self.sum, self.notice])
-        self.add_class("lb-tools")
-
-    def show(self, subject: Subject) -> None:
-        """Show a subject in the place of what was shown before."""
-        self.subject = None
-        count = len(subject.pictures())
-        self.name.value = f"<b>{escape(subject.words)}</b>: {_many(count, 'picture')} ×"
-        self.repeats.value = subject.repeats
-        self.sum.value = f"repeats = {count * subject.repeats} an epoch"
-        self.subject = subject
-
-    def _edited(self, change: dict) -> None:
-        if self.subject:
-            self._repeat(self.subject, change["new"])
-
-
-class PictureCard(w.VBox):
-    """A picture, what is to be said of it, and a button that takes it out or puts it back."""
-
-    def __init__(self, cache: Path, move: Callable[["PictureCard"], None]):
-        self._cache = cache
-        self.picture = Picture(Path())
-        self.taken_out = False
-        self.image = picture_view(width="auto", height="150px")
-        self.text = w.HTML(layout=w.Layout(width="auto", flex="1 1 auto"))
-        self.button = w.Button(layout=w.Layout(width="auto", margin="6px 0 0 0"))
-        self.button.on_click(lambda _: move(self))
-        super().__init__([self.image, self.text, self.button])
-        self.add_class("lb-card")
-
-    def fill(self, item: tuple[Picture, bool]) -> None:
-        """Show a picture and whether it was taken out."""
-        self.picture, self.taken_out = item
-        problem = self.picture.problem
-        if problem:
-            self.image.layout.display = "none"
+    def _cropped(self, path: Path, edit: Edit, more: bool) -> None:
+        places = [entry.path for entry in self.listed if not entry.taken_out]
+        after = places[places.index(path) + 1 :] if path in places else []
+        self._tell(self.curation.edit({path: edit}))
+        if more and after:
+            self._edit(after[0])
         else:
-            problem = show_thumbnail(self.image, self.picture.path, self._cache)
-        name = escape(self.picture.path.name)
-        facts = problem or f"{self.picture.width} × {self.picture.height}"
-        said = f'<div class="lb-said">{escape(facts)}</div>' if problem or not self.picture.remarks else ""
-        said += "".join(f'<div class="lb-said lb-remark">{escape(line)}</div>' for line in self.picture.remarks)
-        self.text.value = f'<div class="lb-name" title="{name}">{name}</div>{said}'
-        self.button.description = "Put back" if self.taken_out else "Take out"
-        self.button.icon = "undo" if self.taken_out else "times"
-        (self.add_class if problem else self.remove_class)("lb-card-bad")
+            self._close_editor()
 
 
-def _told(added: Added) -> str:
-    count = _many(len(added.pictures), "picture")
-    said = f"{count} added to {added.subject.folder.name}, {added.captions} with captions."
-    if added.left_out:
-        names = ", ".join(added.left_out[:5]) + (" …" if len(added.left_out) > 5 else "")
-        said += f"\nLeft out, since they are no pictures: {names}"
-    return said
+def _bring_into_sight(control: w.Widget) -> None:
+    if hasattr(control, "focus"):  # ipywidgets 8
+        control.focus()
 
 
-def _many(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+def _kind_file(project: Project) -> Path:
+    return project.cache / "images_panel.json"
 
 
-def _row(*parts: w.Widget) -> w.HBox:
-    return w.HBox(parts, layout=w.Layout(width="100%", grid_gap="12px", max_width="860px"))
+def _recall_kind(project: Project) -> str:
+    with contextlib.suppress(OSError, ValueError, TypeError, LookupError):
+        kind = json.loads(_kind_file(project).read_text(encoding="utf-8"))["kind"]
+        return kind if kind in KINDS else ""
+    return ""
 
 
-def _labelled(label: str, widget: w.Widget, width: str = "") -> w.VBox:
-    layout = w.Layout(width=width, flex="0 0 auto") if width else w.Layout(flex="1 1 0", width="0")
-    return w.VBox([w.HTML(small(label)), widget], layout=layout)
+def _few(said: Sequence[str]) -> str:
+    more = [f"… and {len(said) - 6} more."] if len(said) > 6 else []
+    return "\n".join([*said[:6], *more])

@@ -1,10 +1,14 @@
+import io
 from pathlib import Path
 
 import ipywidgets as w
 import pytest
 from PIL import Image
 
+from loranb.dataset.edits import Edit
+from loranb.dataset.reader import Pictures
 from loranb.panels._grid import PagedGrid, picture_view, show_thumbnail
+from loranb.project import Project
 
 
 class Label(w.HTML):
@@ -64,3 +68,11 @@ def test_a_picture_that_cannot_be_read_is_hidden_and_named(tmp_path):
     assert show_thumbnail(view, good, tmp_path / "cache") == ""
     assert bytes(view.value).startswith(b"\xff\xd8")
     assert view.layout.display != "none"
+
+
+def test_a_thumbnail_shows_the_picture_as_it_is_trained_on(tmp_path):
+    view, picture, pictures = picture_view("10px", "10px"), tmp_path / "a.png", Pictures(Project(tmp_path))
+    Image.new("RGB", (60, 40)).save(picture)
+    pictures.edits.set(pictures.content(picture), Edit(90), picture.name)
+    show_thumbnail(view, picture, pictures)
+    assert Image.open(io.BytesIO(view.value)).size == (40, 60)

@@ -1,0 +1,207 @@
+"""The health of a project's pictures: each of them, its subjects, and the set as a whole."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from loranb.dataset import folders
+from loranb.dataset.edits import Edits
+from loranb.dataset.folders import Subject
+from loranb.dataset.health import advice, as_set
+from loranb.dataset.health.advice import ANY, KINDS, Kind
+from loranb.dataset.health.checked import Checked, judge
+from loranb.dataset.health.context import COPIES, grouped, in_context
+from loranb.dataset.health.duplicates import near_copies
+from loranb.dataset.health.findings import SEVERITIES, Finding, severity_rank
+from loranb.dataset.health.survey import Surveyor
+from loranb.dataset.progress import Progress, silent
+from loranb.dataset.training_set import TrainingImage
+from loranb.errors import DatasetError, SettingsError
+from loranb.project import Project
+from loranb.settings import Settings
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Pictures that belong together."""
+
+    duplicates: tuple[tuple[Path, ...], ...] = ()  # copies of each other, exact and near; the best of each first
+
+
+@dataclass(frozen=True)
+class SubjectHealth:
+    """What was found about the pictures of a subject."""
+
+    subject: Subject
+    pictures: int
+    usable: int
+    different: int  # usable, and not copies of others
+    captioned: int
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that was found; `complete` is False where the check was stopped half way."""
+
+    root: Path
+    kind: str
+    pictures: tuple[Checked, ...]
+    groups: Groups
+    subjects: tuple[SubjectHealth, ...]
+    findings: tuple[Finding, ...]  # about the set as a whole
+    complete: bool = True
+
+    @cached_property
+    def counts(self) -> dict[str, int]:
+        """How often each code was found, the worst first."""
+        found = [finding for part in (*self.pictures, *self.subjects, self) for finding in part.findings]
+        return dict(Counter(finding.code for finding in sorted(found, key=lambda f: severity_rank(f.severity))))
+
+    @property
+    def fine(self) -> int:
+        """How many pictures need nothing done: no errors and no warnings."""
+        return sum(picture.worst in (None, "info") for picture in self.pictures)
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """The numbers."""
+        worst = Counter(picture.worst for picture in self.pictures)
+        return {
+            "pictures": len(self.pictures),
+            "usable": sum(picture.usable for picture in self.pictures),
+            "fine": self.fine,
+            "captioned": sum(bool(picture.caption) for picture in self.pictures),
+            "subjects": len(self.subjects),
+            "duplicates": sum(len(group) - 1 for group in self.groups.duplicates),
+            "worst": {severity: worst[severity] for severity in SEVERITIES},
+            "findings": self.counts,
+            "kind": self.kind,
+            "complete": self.complete,
+        }
+
+    def name(self, path: Path) -> str:
+        """Return a path as it is shown: relative to the project."""
+        return path.relative_to(self.root).as_posix()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all of it as plain values; paths are relative to the project."""
+        return {
+            "pictures": [self._picture(picture) for picture in self.pictures],
+            "groups": {"duplicates": [[self.name(path) for path in group] for group in self.groups.duplicates]},
+            "subjects": [self._subject(health) for health in self.subjects],
+            "findings": [self._finding(finding) for finding in self.findings],
+            "summary": self.summary,
+        }
+
+    def _picture(self, picture: Checked) -> dict[str, Any]:
+        width, height = picture.size if picture.usable else picture.facts.size
+        return {
+            "path": self.name(picture.path),
+            "subject": picture.subject.words,
+            "width": width,
+            "height": height,
+            "usable": picture.usable,
+            "findings": [self._finding(finding) for finding in picture.findings],
+            **({"trim": list(picture.trim)} if picture.trim else {}),
+        }
+
+    def _subject(self, health: SubjectHealth) -> dict[str, Any]:
+        return {
+            "folder": self.name(health.subject.folder),
+            "words": health.subject.words,
+            "repeats": health.subject.repeats,
+            "pictures": health.pictures,
+            "usable": health.usable,
+            "different": health.different,
+            "captioned": health.captioned,
+            "findings": [self._finding(finding) for finding in health.findings],
+        }
+
+    def _finding(self, finding: Finding) -> dict[str, Any]:
+        pictures = [self.name(path) for path in finding.pictures]
+        return {
+            "code": finding.code,
+            "severity": finding.severity,
+            "message": finding.message,
+            **({"pictures": pictures} if pictures else {}),
+        }
+
+
+def check(
+    project: Project, kind: str = "", progress: Progress = silent, stop: Callable[[], bool] = lambda: False
+) -> Report:
+    """Look at all pictures of a project and say what is to be said of them.
+
+    Args:
+        project: needs an ``img`` folder and nothing else; only its ``.loranb`` folder is written to.
+        kind: of LoRA, one of `KINDS`; blank where it is not known.
+        progress: told how many pictures are done; an exception raised in it stops the check.
+        stop: asked after each picture; once it says yes, the report is of those looked at until then.
+
+    Raises:
+        DatasetError: there is no such kind, or the record of edits cannot be opened.
+    """
+    asked = _kind(kind)
+    settings, problems = _settings(project)
+    subjects = folders.subjects(project.img)
+    belongs = {path: subject for subject in subjects for path in subject.pictures()}
+    looked = Surveyor(project).look(belongs, progress, stop)
+    edits = Edits(project.edits_file)
+    alone = [judge(one, belongs[one.path], settings.dataset, edits.of(one.content), asked) for one in looked]
+    copies = near_copies({one.content: one.facts for one in looked}, project.cache / "alike.json")
+    pictures = in_context(alone, lambda path: path.relative_to(project.root).as_posix(), copies)
+    health = tuple(_health(subject, [p for p in pictures if p.subject == subject], asked) for subject in subjects)
+    damaged = [Finding("edits_damaged", "warning", said.rstrip(".")) for said in edits.problems]
+    return Report(
+        root=project.root,
+        kind=kind,
+        pictures=tuple(pictures),
+        groups=Groups(tuple(tuple(picture.path for picture in group) for group in grouped(pictures, copies))),
+        subjects=health,
+        findings=(*problems, *damaged, *_of_set(project.img, settings, pictures, health)),
+        complete=len(looked) == len(belongs),
+    )
+
+
+def _kind(name: str) -> Kind:
+    if name and name not in KINDS:
+        raise DatasetError(f"There is no kind of LoRA {name!r} to check for; there are {', '.join(KINDS)}.")
+    return KINDS.get(name, ANY)
+
+
+def _settings(project: Project) -> tuple[Settings, list[Finding]]:
+    """Read the settings; where they cannot be used, say so and go by the defaults."""
+    try:
+        return project.settings(), []
+    except SettingsError as error:
+        return Settings(), [Finding("settings", "warning", " ".join(error.problems).rstrip("."))]
+
+
+def _health(subject: Subject, pictures: Sequence[Checked], kind: Kind) -> SubjectHealth:
+    usable = [picture for picture in pictures if picture.usable]
+    different = [picture for picture in usable if not picture.has(*COPIES)]
+    return SubjectHealth(
+        subject=subject,
+        pictures=len(pictures),
+        usable=len(usable),
+        different=len(different),
+        captioned=sum(bool(picture.caption) for picture in pictures),
+        findings=tuple(advice.of_subject(kind, [picture.findings for picture in different])) if pictures else (),
+    )
+
+
+def _of_set(
+    img: Path, settings: Settings, pictures: Sequence[Checked], subjects: Sequence[SubjectHealth]
+) -> Iterator[Finding]:
+    images = [
+        TrainingImage(p.path, *p.size, p.subject.repeats, p.caption, p.subject.folder.name)
+        for p in pictures
+        if p.usable
+    ]
+    yield from as_set.of_plan(settings, images)
+    yield from as_set.of_subjects({health.subject: health.usable for health in subjects})
+    yield from as_set.of_folder(img)
