@@ -23,11 +23,8 @@ class Contents:
 
     def __init__(self, root: Path, file: Path):
         self._root, self._file = root, file
-        self._known: dict[str, list] = {}  # path: [mtime_ns, size, sha256]
+        self._known = self._kept()
         self._lock = threading.Lock()
-        with contextlib.suppress(OSError, ValueError):  # not there, or cut off: read anew
-            known = json.loads(file.read_text(encoding="utf-8"))
-            self._known = known if isinstance(known, dict) else {}
 
     def of(self, path: Path) -> str:
         """Return the SHA-256 of a file, in hexadecimal.
@@ -68,7 +65,15 @@ class Contents:
         return digest
 
     def keep(self) -> None:
-        """Write down what is remembered of files that are still there."""
+        """Write down what is remembered of files that are still there, beside what others wrote meanwhile."""
         with self._lock:
-            there = {name: entry for name, entry in self._known.items() if (self._root / name).exists()}
+            known = self._kept() | self._known
+            there = {name: entry for name, entry in known.items() if (self._root / name).exists()}
             write_text(self._file, json.dumps(there))
+
+    def _kept(self) -> dict[str, list]:
+        """Read what was written down: path: [mtime_ns, size, sha256]."""
+        with contextlib.suppress(OSError, ValueError):  # not there, or cut off: files are read anew
+            known = json.loads(self._file.read_text(encoding="utf-8"))
+            return known if isinstance(known, dict) else {}
+        return {}

@@ -13,7 +13,6 @@ import ipywidgets as w
 from loranb.dataset.reader import Pictures
 from loranb.errors import DatasetError
 from loranb.panels._show import small
-from loranb.project import Project
 
 
 class Card(Protocol):
@@ -42,7 +41,7 @@ class PagedGrid(w.VBox):
         columns = f"repeat(auto-fill, minmax(min({narrowest}px, 100%), 1fr))"
         grid = w.GridBox(
             self._cards,
-            layout=w.Layout(grid_template_columns=columns, grid_gap="10px", margin="4px 0 6px 0"),
+            layout=w.Layout(grid_template_columns=columns, grid_gap="10px", margin="4px 2px 6px 2px"),
         )
         super().__init__([self.bars[0], grid, self.bars[1]], layout=w.Layout(width="100%"))
         self.refresh()
@@ -107,18 +106,11 @@ def picture_view(width: str = "auto", height: str = "auto", layout: w.Layout | N
     return view
 
 
-def show_thumbnail(view: w.Image, picture: Path, source: Pictures | Path) -> str:
-    """Fill a place with a picture's thumbnail; where it cannot be read, hide it and return why.
-
-    Args:
-        view: the place.
-        picture: what to show there.
-        source: the project's pictures, or the project's cache folder.
-    """
+def show_thumbnail(view: w.Image, picture: Path, pictures: Pictures) -> str:
+    """Fill a place with a picture's thumbnail; where it cannot be read, hide it and return why."""
     try:
         if not picture.exists():
             raise DatasetError(f"{picture.name} is not there any more; it was moved or renamed.")
-        pictures = source if isinstance(source, Pictures) else Pictures(Project(source.parent))
         view.value = pictures.thumbnail(picture)
     except DatasetError as error:
         view.layout.display = "none"

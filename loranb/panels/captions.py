@@ -7,6 +7,7 @@ import ipywidgets as w
 
 from loranb.dataset.caption_store import ORDERS, CaptionStore
 from loranb.dataset.captions import tags
+from loranb.dataset.reader import Pictures
 from loranb.errors import CaptionerError, SettingsError
 from loranb.panels._caption_tools import SHOWN, AutoCaption, BulkTools, captions_of
 from loranb.panels._grid import PagedGrid, picture_view, show_thumbnail
@@ -40,7 +41,8 @@ class CaptionsPanel(Panel):
         self.tag_list = w.Select(rows=9, layout=w.Layout(width="320px"))
         self.bulk = BulkTools(self._found, self._changed)
         self.auto = AutoCaption(self._caption_all, _is_demo(project))
-        cards = [CaptionCard(project.cache, lambda: self.store, self._save) for _ in range(ON_A_PAGE)]
+        pictures = Pictures(project)
+        cards = [CaptionCard(pictures, lambda: self.store, self._save) for _ in range(ON_A_PAGE)]
         self.grid = PagedGrid(cards, narrowest=360)
         self._observe()
         finding = w.HBox([self.search, self.order, self.again])
@@ -146,8 +148,8 @@ class CaptionsPanel(Panel):
 class CaptionCard(w.HBox):
     """A picture and its caption, which saves itself when one leaves the box, and says so."""
 
-    def __init__(self, cache: Path, store: Callable[[], CaptionStore], save: Callable[[Path, str], str]):
-        self._cache, self._store, self._save = cache, store, save
+    def __init__(self, pictures: Pictures, store: Callable[[], CaptionStore], save: Callable[[Path, str], str]):
+        self._pictures, self._store, self._save = pictures, store, save
         self._picture: Path | None = None
         self.image = picture_view(width="132px", height="132px")
         self.name, self.status = w.HTML(), w.HTML()
@@ -162,7 +164,7 @@ class CaptionCard(w.HBox):
         store = self._store()
         self._picture = None  # what is put into the box now is no edit
         caption, problem = store.caption(picture), store.problems.get(picture, "")
-        problem = show_thumbnail(self.image, picture, self._cache) or problem
+        problem = show_thumbnail(self.image, picture, self._pictures) or problem
         name = escape(picture.name)
         self.name.value = f'<div class="lb-name" title="{name}">{name}</div>'
         self.text.value = caption

@@ -60,12 +60,12 @@ def test_one_page_has_no_bar_and_nothing_shows_nothing(grid):
 def test_a_picture_that_cannot_be_read_is_hidden_and_named(tmp_path):
     view, bad = picture_view("10px", "10px"), tmp_path / "bad.jpg"
     bad.write_bytes(b"no picture")
-    assert "bad.jpg cannot be read" in show_thumbnail(view, bad, tmp_path / "cache")
+    assert "bad.jpg cannot be read" in show_thumbnail(view, bad, Pictures(Project(tmp_path)))
     assert view.layout.display == "none"
-    assert "not there any more" in show_thumbnail(view, Path(tmp_path, "gone.jpg"), tmp_path / "cache")
+    assert "not there any more" in show_thumbnail(view, Path(tmp_path, "gone.jpg"), Pictures(Project(tmp_path)))
     good = tmp_path / "good.png"
     Image.new("RGB", (8, 8)).save(good)
-    assert show_thumbnail(view, good, tmp_path / "cache") == ""
+    assert show_thumbnail(view, good, Pictures(Project(tmp_path))) == ""
     assert bytes(view.value).startswith(b"\xff\xd8")
     assert view.layout.display != "none"
 

@@ -431,11 +431,13 @@ def test_where_the_page_shows_nothing_from_the_background_the_rest_is_looked_at_
 
 
 def test_what_was_looked_at_before_a_stop_is_kept(drawn_project, monkeypatch):
-    _many(drawn_project, 30)
-    monkeypatch.setattr(images, "AT_ONCE", 0.0)
+    monkeypatch.setattr(images, "AT_ONCE", 30.0)
+    monkeypatch.setattr(images, "AFTER", 0.0)
 
     async def stopped():
         shown = panel(drawn_project)
+        _many(drawn_project, 30)
+        shown.refresh()
         shown.health.stop.click()
         while shown.looker.running:
             await asyncio.sleep(0.01)
@@ -444,6 +446,7 @@ def test_what_was_looked_at_before_a_stop_is_kept(drawn_project, monkeypatch):
 
     shown = asyncio.run(stopped())
     assert not shown.report.complete
+    assert len(shown.report.pictures) >= 5
     assert shown.health.again.description == "Look at the rest"
     shown.health.again.click()
     assert shown.report.complete

@@ -137,6 +137,8 @@ def test_samples_come_in_rows_by_epoch_the_newest_first(run, start, displayed):
 @pytest.mark.parametrize("after", [0.5, 1.5])
 def test_the_stop_button_saves_waits_for_the_end_and_says_how_to_go_on(run, start, displayed, after):
     start(steps=5000)
+    # A shell that starts tests in the background has them ignore interrupts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     threading.Timer(after, os.kill, (os.getpid(), signal.SIGINT)).start()
     training.watch(run)
     assert not launch.is_running(run)

@@ -66,18 +66,17 @@ def of_subject(kind: Kind, pictures: Sequence[Sequence[Finding]]) -> Iterator[Fi
     """
     count = len(pictures)
     weak = sum(any(f.code in WEAK and f.severity == "warning" for f in findings) for findings in pictures)
-    kinds = f"{kind.name} LoRA" if kind.name else "LoRA"
+    kinds = f"{kind.name} LoRAs" if kind.name else "LoRAs"
     if count < kind.least:
-        yield Finding(
-            "too_few", "warning", f"{_many(count)} that differ; a {kinds} is better with {kind.least} or more"
-        )
+        detail = f"{_many(count)} that differ; {kinds} are better with {kind.least} or more"
+        yield Finding("too_few", "warning", detail)
     elif weak and count - weak >= kind.least:
         yield Finding("weak_pictures", "info", f"{weak} of {count} are weak, and the other {count - weak} are enough")
     elif weak:
         detail = f"{weak} of {count} are weak, and the other {count - weak} are few; {kind.least} good ones are better"
         yield Finding("weak_pictures", "warning", detail)
     if count > kind.most:
-        yield Finding("too_many", "info", f"{_many(count)}; for a {kinds}, {kind.most} are many")
+        yield Finding("too_many", "info", f"{_many(count)}; for {kinds}, {kind.most} are many")
 
 
 def _many(count: int) -> str:
