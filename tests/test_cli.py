@@ -89,6 +89,16 @@ def test_checking_names_the_bad_picture_and_is_no_failure(small_project, capsys)
     assert [finding["code"] for finding in bad["findings"]][:1] == ["undecodable"]
 
 
+def test_checking_in_words_groups_the_worst_first_and_judges_by_the_kind_of_lora(small_project, capsys):
+    (small_project.img / "1_windmill/bad.jpg").write_bytes(b"no")
+    assert main(["check", str(small_project.root), "--kind", "face"]) == 0
+    printed = capsys.readouterr()
+    assert "100% Looking at pictures" in printed.err
+    assert printed.out.index("bad.jpg") < printed.out.index("face LoRAs are better with 50 or more")
+    assert main(["check", str(small_project.root), "--kind", "cat"]) == 1
+    assert "face, object, style, place" in capsys.readouterr().err
+
+
 def test_captions_are_written_where_there_are_none(small_project, capsys):
     (small_project.img / "1_windmill/windmill_0.txt").unlink()
     _, report = told(capsys, "caption", small_project.root, "--with", "demo", "--trigger", "mokuba")

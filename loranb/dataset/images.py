@@ -11,8 +11,7 @@ import functools
 import os
 import re
 import warnings
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -33,7 +32,6 @@ SUFFIXES = frozenset(
 )
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "DIB", "GIF", "TIFF", "AVIF", "JPEG2000", "PPM")  # whatever the name says
 LARGEST = 178_956_970  # pixels; beyond it Pillow takes a picture for a decompression bomb
-SMALL = 256  # pixels on the shorter side, below which a picture teaches little (assumed)
 BACKGROUND = DatasetSettings().background
 READING = 2  # to be raised when pictures come to be read differently: what was made of them is made anew
 WORKERS = min(8, os.cpu_count() or 1)  # pictures decoded at once; each may take half a gigabyte
@@ -59,15 +57,13 @@ warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 class Picture:
     """A picture file and what is known of it.
 
-    `width` and `height` are those of the upright picture; `problem` says why it cannot be used,
-    `remarks` what is unwise about it.
+    `width` and `height` are those of the picture as it is used; `problem` says why it cannot be.
     """
 
     path: Path
     width: int = 0
     height: int = 0
     problem: str = ""
-    remarks: tuple[str, ...] = ()
 
     @property
     def usable(self) -> bool:
@@ -198,28 +194,3 @@ def why_unreadable(path: Path, error: Exception) -> str:
     else:
         reason = str(error).strip() or type(error).__name__
     return f"{path.name} cannot be read: {reason}. It is {size:,} bytes; copy it again, or discard it."
-
-
-def inspect(path: Path, small: int = SMALL) -> Picture:
-    """Decode a picture fully and report on it; never raises for a bad picture.
-
-    Args:
-        path: the picture.
-        small: pixels on the shorter side, below which it is remarked on.
-    """
-    try:
-        width, height = look(path)
-    except DatasetError as error:
-        return Picture(path, problem=str(error))
-    remarks = []
-    if min(width, height) < small:
-        remarks.append(f"small: {width} x {height}; {small} or more on the shorter side is better")
-    if max(width, height) > 4 * min(width, height):
-        remarks.append(f"long and narrow: {width} x {height}; much will be cut off")
-    return Picture(path, width, height, remarks=tuple(remarks))
-
-
-def scan(paths: Iterable[Path], small: int = SMALL) -> list[Picture]:
-    """Inspect pictures, several at a time; the same order comes out."""
-    with ThreadPoolExecutor(WORKERS) as pool:
-        return list(pool.map(lambda path: inspect(path, small), paths))

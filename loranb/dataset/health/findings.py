@@ -76,7 +76,7 @@ CODES = {
     "cropped": Code(
         "cut to their middle",
         "Much is cut off there; it is not learned, though its caption may name it.",
-        "Crop it yourself so that what matters stays, or turn buckets on.",
+        "Crop it yourself so that what matters stays, or use buckets, with smaller steps.",
     ),
     "borders": Code(
         "with plain bars or a frame",
