@@ -4,9 +4,12 @@ import contextlib
 import json
 import logging
 import re
+import shutil
+from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from loranb.errors import LoraFileError, ModelError, ProjectError, SettingsError, TrainingError
 from loranb.events import Ended, EpochEnded, Sampled, Saved, Started, Step, Warned
@@ -254,9 +257,14 @@ def test_a_changed_picture_is_encoded_anew(small_project):
     assert len(list((small_project.cache / "latents").iterdir())) == before + 1
 
 
-def test_a_loss_that_is_no_number_ends_the_run_with_advice(small_project):
-    with pytest.raises(TrainingError, match="learning rate lower than"):
-        trained(small_project, **{"optimizer.learning_rate": 9.0, "length.epochs": 60, "optimizer.max_grad_norm": 0})
+def test_a_loss_that_is_no_number_ends_the_run_with_advice(small_project, tiny_base, tmp_path):
+    base = Path(shutil.copytree(tiny_base, tmp_path / "base"))
+    weights = base / "unet/diffusion_pytorch_model.safetensors"
+    tensors = load_file(weights)
+    tensors["conv_out.weight"] *= 1e30  # its square is beyond fp32
+    save_file(tensors, weights)
+    with pytest.raises(TrainingError, match="became inf at step 1.*learning rate lower than"):
+        trained(small_project, **{"model.base": str(base)})
 
 
 def test_a_run_is_never_overwritten(small_project):
