@@ -128,16 +128,15 @@ def _check(asked: argparse.Namespace) -> tuple[Report, str]:
 
 
 def _caption(asked: argparse.Namespace) -> tuple[Report, str]:
-    from loranb.captioners import captioner
-    from loranb.captioners.wd14 import DEFAULT, Options
+    from loranb.captioners.wd14 import DEFAULT, Options, load
     from loranb.captioning import caption_project
 
     project = open_project_here(asked.project)
     source = "demo" if asked.captioner == "demo" else asked.model or DEFAULT
     undesired = tuple(tag.strip() for tag in asked.undesired.split(",") if tag.strip())
-    tagger = captioner("wd14")(source, Options(undesired=undesired))
+    tagger = load(Options(model=source))
     done = caption_project(
-        project, tagger, asked.trigger, asked.overwrite, lambda n, total: tell(f"Captioned {n} of {total}")
+        project, tagger, asked.trigger, asked.overwrite, undesired, lambda n, total: tell(f"Captioned {n} of {total}")
     )
     named = {path.relative_to(project.root).as_posix(): caption for path, caption in done.items()}
     return {"captions": named}, "\n".join(f"{name}: {caption}" for name, caption in named.items())

@@ -3,7 +3,8 @@
 import pytest
 from PIL import Image
 
-from loranb.captioning import caption_project
+from loranb.captioners import Said
+from loranb.captioning import caption_project, compose
 from loranb.dataset import captions
 from loranb.dataset.edits import Box, Edit
 from loranb.dataset.reader import Pictures
@@ -13,8 +14,13 @@ from loranb.project import Project
 class Sizes:
     """A captioner that says how large a picture is, and what colour its corner has."""
 
-    def caption(self, pictures):
-        return [f"{p.width} by {p.height}, {p.getpixel((0, 0))}" for p in pictures]
+    kind, batch = "tags", 8
+
+    def look(self, pictures):
+        return [Said((f"{p.width} by {p.height}, {p.getpixel((0, 0))}",)) for p in pictures]
+
+    def close(self):
+        pass
 
 
 @pytest.fixture
@@ -40,3 +46,19 @@ def test_pictures_that_have_a_caption_keep_it_and_bad_ones_are_passed_over(proje
     (project.img / "1_x" / "c.png").write_bytes(b"no picture")
     assert list(caption_project(project, Sizes())) == [project.img / "1_x" / "b.png"]
     assert captions.read(project.img / "1_x" / "a.png") == "mine"
+
+
+def test_the_trigger_comes_first_then_the_prefix_then_the_tags() -> None:
+    assert compose(["house", "sky"], trigger="zkl", prefix="castle") == "zkl, castle, house, sky"
+
+
+def test_nothing_is_said_twice() -> None:
+    assert compose(["Castle", "sky", "sky"], trigger="zkl", prefix="castle") == "zkl, castle, sky"
+
+
+def test_trigger_and_prefix_are_never_undesired() -> None:
+    assert compose(["city", "sky"], trigger="city", undesired=["city", "sky"]) == "city"
+
+
+def test_blanks_leave_no_comma_behind() -> None:
+    assert compose([" ", "sky "], trigger="", prefix=None) == "sky"

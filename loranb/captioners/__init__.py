@@ -1,23 +1,55 @@
 """Captioners: what puts a picture into words.
 
-One file each, found by its name; adding one is adding a file with a ``load`` function, which
-returns a `Captioner`. Importing this package loads no model library.
+One file each, found by its name; adding one is adding a file. Each file has
+
+- ``TITLE``: its name for people; ``KIND``: whether it says ``"tags"`` or a ``"sentence"``;
+- ``MODELS``: the hub ids of models it is known to run, each with a note; the first is the usual one;
+- ``Options``: a `loranb.settings.declaration.Group` whose first setting is ``model``. Form and command
+  line are derived from it;
+- ``load(options, progress=None)``: returns a `Captioner`.
+
+What is written into a caption file besides (trigger word, prefix, undesired tags, order) is no
+captioner's business; see `loranb.captioning`. Importing this package loads no model library.
 """
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Sequence
+from types import ModuleType
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+
+from loranb.errors import CaptionerError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 
-class Captioner(Protocol):
-    """What puts pictures into words."""
+class Said(NamedTuple):
+    """What a captioner says of one picture.
 
-    def caption(self, pictures: "Sequence[Image]") -> list[str]:
-        """Return one caption a picture, without trigger word or prefix; see `compose`."""
+    A sentence is one "tag" without confidence; a tagger gives each tag its probability, 0 to 1.
+    """
+
+    tags: tuple[str, ...]
+    confidence: tuple[float, ...] = ()
+
+
+class Captioner(Protocol):
+    """A captioner that is loaded."""
+
+    kind: Literal["tags", "sentence"]
+    batch: int  # how many pictures it looks at together; giving it as many at a time serves it best
+
+    def look(self, pictures: "Sequence[Image]") -> list[Said]:
+        """Say what is in each picture, of whatever size and mode. What is said of one does not depend on the others.
+
+        Raises:
+            CaptionerError: it cannot be run, such as for want of GPU memory.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of the weights and give GPU memory back; it can look at nothing afterwards."""
         ...
 
 
@@ -26,45 +58,12 @@ def names() -> list[str]:
     return sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
 
 
-def captioner(name: str) -> Callable[..., Captioner]:
-    """Import one captioner by name and return its ``load``: ``captioner("wd14")("demo")``.
+def module(name: str) -> ModuleType:
+    """Import one captioner by name: ``module("wd14").load(module("wd14").Options(model="demo"))``.
 
     Raises:
-        LookupError: there is no captioner of that name.
+        CaptionerError: there is no captioner of that name.
     """
     if name not in names():
-        raise LookupError(f"There is no captioner {name!r}; there are {', '.join(names())}.")
-    return importlib.import_module(f"{__name__}.{name}").load
-
-
-def compose(
-    tags: Iterable[str],
-    trigger: str | None = None,
-    prefix: str | None = None,
-    undesired: Iterable[str] = (),
-    separator: str = ", ",
-) -> str:
-    """Make a caption: "trigger, prefix, tag, tag".
-
-    The trigger word comes first, where "keep first tokens" protects it from shuffling. A tag is
-    left out where it is undesired or was said before; case, and spaces for underscores, make no
-    difference there.
-
-    Args:
-        tags: in the order wanted; a whole sentence may stand as one tag.
-        trigger: the word that shall call up what is learned.
-        prefix: what every picture shows, such as the class.
-        undesired: tags to leave out; trigger and prefix always stay.
-        separator: what stands between two tags.
-    """
-    first = [part.strip() for part in (trigger, prefix) if part and part.strip()]
-    unwanted = {_same(tag) for tag in undesired}
-    kept = first + [tag.strip() for tag in tags if tag.strip() and _same(tag) not in unwanted]
-    said: dict[str, str] = {}
-    for tag in kept:
-        said.setdefault(_same(tag), tag)
-    return separator.join(said.values())
-
-
-def _same(tag: str) -> str:
-    return tag.strip().replace("_", " ").casefold()
+        raise CaptionerError(f"There is no captioner {name!r}; there are {', '.join(names())}.")
+    return importlib.import_module(f"{__name__}.{name}")

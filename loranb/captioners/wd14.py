@@ -1,8 +1,7 @@
 """WD taggers: a picture's tags with their probabilities, by onnxruntime.
 
-Runs SmilingWolf's published taggers (``wd-vit-tagger-v3``, ``wd-swinv2-tagger-v3``,
-``wd-eva02-large-tagger-v3`` and older ones), any folder in their layout, and the small tagger of
-the demo, which has that layout too:
+Runs SmilingWolf's published taggers (`MODELS` and older ones), any folder in their layout, and the
+small tagger of the demo, which has that layout too:
 
 - ``model.onnx``: one input, float32 (B, H, W, 3), blue-green-red, 0 to 255; one output (B, tags);
 - ``selected_tags.csv``: one row an output, with ``name`` and ``category``.
@@ -12,22 +11,31 @@ Source of layout and preprocessing: https://huggingface.co/spaces/SmilingWolf/wd
 
 import csv
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from PIL import Image
 
-from loranb.captioners import compose
+from loranb.captioners import Said
+from loranb.dataset.progress import Progress
 from loranb.demo import TAGGER
 from loranb.errors import CaptionerError
+from loranb.settings.declaration import Group, setting
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
+TITLE, KIND = "WD tagger (tags)", "tags"
 MODEL, TAGS = "model.onnx", "selected_tags.csv"
-DEFAULT = "SmilingWolf/wd-vit-tagger-v3"  # the smallest of the third generation, 379 MB
+MODELS = {
+    "SmilingWolf/wd-vit-tagger-v3": "the smallest of the third generation",
+    "SmilingWolf/wd-convnext-tagger-v3": "about as large as the first, another architecture",
+    "SmilingWolf/wd-swinv2-tagger-v3": "a little larger and more exact than the first",
+    "SmilingWolf/wd-vit-large-tagger-v3": "three times as large as the first, slower, more exact",
+    "SmilingWolf/wd-eva02-large-tagger-v3": "the most exact, and the slowest",
+}
+DEFAULT = next(iter(MODELS))
 GENERAL, CHARACTER, RATING = 0, 4, 9  # Danbooru's numbers, as in the column "category"
 # tags whose underscore is a mouth; as in the published taggers' code
 KAOMOJI = frozenset(
@@ -36,35 +44,77 @@ KAOMOJI = frozenset(
 )
 
 
-@dataclass(frozen=True)
-class Options:
-    """How probabilities become tags."""
+class Options(Group):
+    """How a WD tagger is run, and how its probabilities become tags."""
 
-    general_threshold: float = 0.35  # as in the published taggers' code
-    character_threshold: float = 0.85  # as in the published taggers' code; above 1 names nobody
-    undesired: tuple[str, ...] = ()
-    ratings: bool = False  # say also "general", "sensitive", "questionable" or "explicit"
-    underscores: bool = False  # False: spaces, as in the prompts people write; kaomoji stay
+    model: str = setting(
+        DEFAULT,
+        "The tagger: a name on the Hugging Face hub, a folder that holds model.onnx and selected_tags.csv, or demo "
+        "for the small tagger of the demo, which knows the demo's scenes only.",
+    )
+    general_threshold: float = setting(
+        0.35,  # as in the published taggers' code
+        "From which probability on a tag is said. Lower says more, and more that is wrong.",
+        ge=0,
+        le=1,
+    )
+    characters: Literal["mixed", "first", "none"] = setting(
+        "mixed",
+        "Names of known characters: mixed in with the other tags by probability, put first, or left out.",
+    )
+    character_threshold: float = setting(
+        0.85,  # as in the published taggers' code
+        "From which probability on the name of a known character is said.",
+        ge=0,
+        le=1,
+        advanced=True,
+    )
+    ratings: bool = setting(False, "Say also general, sensitive, questionable or explicit.", advanced=True)
+    underscores: bool = setting(
+        False,
+        "Keep long_hair as it is. Else it becomes long hair, as in the prompts people write; faces such as ^_^ stay.",
+        advanced=True,
+    )
+    batch: int = setting(8, "How many pictures are looked at together. Lower needs less memory.", ge=1, advanced=True)
 
 
-@dataclass(frozen=True)
 class WD14:
-    """A tagger that is loaded; see `load`."""
+    """A tagger that is loaded; see `load`.
 
-    session: "InferenceSession"
-    names: tuple[str, ...]
-    categories: np.ndarray
-    options: Options
-    batch: int
+    Args:
+        session: runs the model.
+        names: its tags, in the order of its output.
+        categories: Danbooru's number for each; shape (tags,).
+        options: how probabilities become tags.
+    """
+
+    kind: Literal["tags"] = "tags"
+
+    def __init__(self, session: "InferenceSession", names: tuple[str, ...], categories: np.ndarray, options: Options):
+        self._session: InferenceSession | None = session
+        self.names, self.categories, self.options = names, categories, options
+        fixed = session.get_inputs()[0].shape[0]  # a name, or None, where any number of pictures goes
+        self.batch: int = fixed if isinstance(fixed, int) else options.batch
+
+    @property
+    def session(self) -> "InferenceSession":
+        """Runs the model."""
+        if self._session is None:
+            raise CaptionerError("This tagger is closed; load it again.")
+        return self._session
 
     @property
     def side(self) -> int:
         """Width and height of the model's input in pixels."""
         return self.session.get_inputs()[0].shape[1]
 
-    def caption(self, pictures: Sequence[Image.Image]) -> list[str]:
-        """Return each picture's tags, the most certain first: "1girl, solo, smile"."""
-        return [self._caption(row) for row in self.probabilities(pictures)]
+    def look(self, pictures: Sequence[Image.Image]) -> list[Said]:
+        """Return each picture's tags and their probabilities, the most certain first."""
+        return [self._said(row) for row in self.probabilities(pictures)]
+
+    def close(self) -> None:
+        """Let go of the model."""
+        self._session = None
 
     def tags(self, picture: Image.Image) -> dict[str, float]:
         """Return the probability of every tag the model knows, by the tag's own name."""
@@ -78,36 +128,41 @@ class WD14:
             rows += self.session.run(None, {self.session.get_inputs()[0].name: batch})
         return np.concatenate(rows)
 
-    def _caption(self, row: np.ndarray) -> str:
+    def _said(self, row: np.ndarray) -> Said:
         limits = np.full(len(row), np.inf)  # categories that are not asked for
         limits[self.categories == GENERAL] = self.options.general_threshold
-        limits[self.categories == CHARACTER] = self.options.character_threshold
+        if self.options.characters != "none":
+            limits[self.categories == CHARACTER] = self.options.character_threshold
         if self.options.ratings and (self.categories == RATING).any():  # one of them, whichever is likeliest
             limits[self.categories == RATING] = row[self.categories == RATING].max()
-        tags = [self.names[i] for i in np.argsort(-row, kind="stable") if row[i] >= limits[i]]
-        if not self.options.underscores:
-            tags = [tag if tag in KAOMOJI else tag.replace("_", " ") for tag in tags]
-        return compose(tags, undesired=self.options.undesired)
+        order = [i for i in np.argsort(-row, kind="stable") if row[i] >= limits[i]]
+        if self.options.characters == "first":
+            order.sort(key=lambda i: self.categories[i] != CHARACTER)
+        return Said(tuple(self._written(self.names[i]) for i in order), tuple(float(row[i]) for i in order))
+
+    def _written(self, tag: str) -> str:
+        return tag if self.options.underscores or tag in KAOMOJI else tag.replace("_", " ")
 
 
-def load(source: str | Path = DEFAULT, options: Options | None = None, batch: int = 8) -> WD14:
+def load(options: Options | None = None, progress: Progress | None = None) -> WD14:
     """Load a tagger.
 
     Args:
-        source: "demo" for the embedded one; a folder that holds ``model.onnx`` and
-            ``selected_tags.csv``; or a model's name on the Hugging Face hub.
-        options: how probabilities become tags.
-        batch: how many pictures are read at a time.
+        options: which one, and how its probabilities become tags.
+        progress: told what is being done.
 
     Raises:
         CaptionerError: onnxruntime is absent, or the tagger's files are absent, cannot be
             downloaded or do not fit each other.
     """
+    options = options or Options()
     try:
         import onnxruntime
     except ImportError as error:
         raise CaptionerError("WD taggers need onnxruntime; install it with: pip install onnxruntime") from error
-    model, tags = _files(source)
+    if progress:
+        progress(0, 0, f"Loading {options.model}")
+    model, tags = _files(options.model)
     # CUDA where onnxruntime-gpu is installed; naming an absent provider would only warn
     there = onnxruntime.get_available_providers()
     providers = [p for p in ("CUDAExecutionProvider", "CPUExecutionProvider") if p in there]
@@ -117,8 +172,7 @@ def load(source: str | Path = DEFAULT, options: Options | None = None, batch: in
         raise CaptionerError(f"{model} cannot be loaded: {_brief(error)}. Download it again.") from error
     names, categories = _read_tags(tags)
     _check(session, model, len(names))
-    fixed = session.get_inputs()[0].shape[0]  # a name, or None, where any number of pictures goes
-    return WD14(session, names, categories, options or Options(), fixed if isinstance(fixed, int) else batch)
+    return WD14(session, names, categories, options)
 
 
 def square(picture: Image.Image, side: int) -> Image.Image:
@@ -136,16 +190,16 @@ def _as_input(picture: Image.Image, side: int) -> np.ndarray:
     return np.ascontiguousarray(np.asarray(square(picture, side), np.float32)[:, :, ::-1])
 
 
-def _files(source: str | Path) -> tuple[Path, Path]:
+def _files(source: str) -> tuple[Path, Path]:
     folder = TAGGER if source == "demo" else Path(source).expanduser()
     if folder.is_dir():
         for name in (MODEL, TAGS):
             if not (folder / name).is_file():
                 raise CaptionerError(f"{folder} holds no {name}; a tagger's folder holds {MODEL} and {TAGS}.")
         return folder / MODEL, folder / TAGS
-    if isinstance(source, Path) or folder.is_absolute() or source.count("/") != 1 or source.startswith("."):
+    if folder.is_absolute() or source.count("/") != 1 or source.startswith("."):
         raise CaptionerError(
-            f"There is no tagger {str(source)!r}: it is no folder here. Give 'demo', a folder that holds "
+            f"There is no tagger {source!r}: it is no folder here. Give 'demo', a folder that holds "
             f"{MODEL} and {TAGS}, or a name on the Hugging Face hub such as {DEFAULT!r}."
         )
     return _download(source, MODEL), _download(source, TAGS)

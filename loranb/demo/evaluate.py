@@ -64,7 +64,7 @@ def read(pictures: Sequence[Image.Image], tagger: wd14.WD14 | None = None) -> li
 
 @functools.cache
 def _tagger() -> wd14.WD14:
-    return wd14.load("demo", batch=32)
+    return wd14.load(wd14.Options(model="demo", batch=32))
 
 
 def scores(wanted: Sequence[Scene], seen: Sequence[Scene]) -> dict[str, float]:

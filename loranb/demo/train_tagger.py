@@ -27,7 +27,7 @@ from PIL import Image, ImageFilter
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from loranb.captioners.wd14 import GENERAL, MODEL, RATING, TAGS, load, square
+from loranb.captioners.wd14 import GENERAL, MODEL, RATING, TAGS, Options, load, square
 from loranb.demo import TAGGER
 from loranb.demo.evaluate import read, scores
 from loranb.demo.scenes import COLOURS, GROUNDS, OBJECTS, SUBJECTS, TIMES, Scene, draw, every_scene
@@ -258,7 +258,7 @@ def _counts(pictures: int) -> dict[str, int]:
 
 def right(folder: Path, sigma: float = 0.0, pictures: int = 1000) -> dict[str, float]:
     """Measure the exported tagger on drawings it was not trained on, blurred by `sigma` pixels."""
-    tagger, random = load(folder, batch=BATCH), Random("fresh")
+    tagger, random = load(Options(model=str(folder), batch=BATCH)), Random("fresh")
     scenes = [random.choice(every_scene(THINGS)) for _ in range(pictures)]
     drawn = (draw(scene, FRESH + i) for i, scene in enumerate(scenes))
     return scores(scenes, read([soft(picture, sigma) for picture in drawn], tagger))
@@ -274,7 +274,7 @@ def largest_difference(tagger: Tagger, folder: Path) -> float:
     shown = [draw(scene, FRESH + i) for i, scene in enumerate(every_scene(THINGS)[::30])]
     with torch.inference_mode():
         wanted = AsPublished(tagger)(torch.from_numpy(np.stack(shown)[..., ::-1].copy()).float())
-    return float(np.abs(load(folder).probabilities(shown) - wanted.numpy()).max())
+    return float(np.abs(load(Options(model=str(folder))).probabilities(shown) - wanted.numpy()).max())
 
 
 def main() -> None:

@@ -136,12 +136,12 @@ def captions_of(
     pictures: Sequence[Path], name: str, source: str, report: tuple[w.IntProgress, list[str]]
 ) -> Iterator[tuple[Path, str]]:
     """Caption pictures a few at a time, as the captions are asked for; unreadable ones are passed over."""
-    from loranb.captioners import captioner
+    from loranb.captioners import module
 
     progress, unreadable = report
     progress.value, progress.max = 0, len(pictures)
-    load = captioner(name)
-    model = load(source) if source else load()
+    there = module(name)
+    model = there.load(there.Options(**({"model": source} if source else {})))
     for start in range(0, len(pictures), AT_A_TIME):
         opened = {}
         for picture in pictures[start : start + AT_A_TIME]:
@@ -149,7 +149,8 @@ def captions_of(
                 opened[picture] = Pictures.around(picture).open(picture)
             except DatasetError as error:
                 unreadable.append(str(error))
-        yield from zip(opened, model.caption(list(opened.values())), strict=True)
+        said = [", ".join(words.tags) for words in model.look(list(opened.values()))]
+        yield from zip(opened, said, strict=True)
         progress.value = min(start + AT_A_TIME, len(pictures))
 
 

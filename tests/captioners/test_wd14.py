@@ -8,13 +8,14 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from loranb import captioners
-from loranb.captioners import compose, wd14
+from loranb.captioners import Said, wd14
 from loranb.captioners.wd14 import Options
 from loranb.errors import CaptionerError
 
@@ -59,13 +60,15 @@ def tagger_folder(
 
 def channels(folder: Path, batch: str | int = "batch") -> wd14.WD14:
     """Load a tagger that gives the mean of the first, second and third channel, 0 to 1."""
-    return wd14.load(tagger_folder(folder, (("first", 0), ("second", 0), ("third", 0)), np.eye(3), batch=batch))
+    tags = (("first", 0), ("second", 0), ("third", 0))
+    return wd14.load(Options(model=str(tagger_folder(folder, tags, np.eye(3), batch=batch))))
 
 
-def says(folder: Path, probabilities: dict[tuple[str, int], float], options: Options | None = None) -> str:
-    """Return the caption of a tagger that sees the same in every picture."""
+def says(folder: Path, probabilities: dict[tuple[str, int], float], **options: Any) -> Said:
+    """Return what a tagger says that sees the same in every picture."""
     tags, values = tuple(probabilities), tuple(probabilities.values())
-    return wd14.load(tagger_folder(folder, tags, bias=values), options).caption([plain()])[0]
+    model = str(tagger_folder(folder, tags, bias=values))
+    return wd14.load(Options(model=model, **options)).look([plain()])[0]
 
 
 def plain(
@@ -104,7 +107,7 @@ def test_any_kind_of_picture_can_be_read(tmp_path: Path, mode: str) -> None:
 
 def test_the_size_is_read_from_the_model(tmp_path: Path) -> None:
     assert channels(tmp_path).side == SIDE
-    assert wd14.load("demo").side == 128
+    assert wd14.load(Options(model="demo")).side == 128
 
 
 @pytest.mark.parametrize("fixed", ["batch", 1])
@@ -115,58 +118,52 @@ def test_every_picture_gets_its_own_row_in_any_batch(tmp_path: Path, fixed: str 
 
 
 def test_no_pictures_give_no_captions(tmp_path: Path) -> None:
-    assert channels(tmp_path).caption([]) == []
+    assert channels(tmp_path).look([]) == []
 
 
-def test_tags_come_the_most_certain_first(tmp_path: Path) -> None:
-    assert says(tmp_path, {("tree", 0): 0.5, ("sky", 0): 0.9, ("house", 0): 0.7}) == "sky, house, tree"
+def test_tags_come_the_most_certain_first_with_their_probabilities(tmp_path: Path) -> None:
+    said = says(tmp_path, {("tree", 0): 0.5, ("sky", 0): 0.9, ("house", 0): 0.7})
+    assert said.tags == ("sky", "house", "tree")
+    assert said.confidence == pytest.approx((0.9, 0.7, 0.5))
 
 
 def test_a_tag_is_said_from_its_threshold_on(tmp_path: Path) -> None:
     seen = {("sky", 0): 0.36, ("tree", 0): 0.34, ("miku", 4): 0.86, ("rin", 4): 0.84}
-    assert says(tmp_path, seen) == "miku, sky"
-    assert says(tmp_path, seen, Options(general_threshold=0.3, character_threshold=1.1)) == "sky, tree"
+    assert says(tmp_path, seen).tags == ("miku", "sky")
+    assert says(tmp_path, seen, general_threshold=0.3, character_threshold=0.8).tags == ("miku", "rin", "sky", "tree")
+
+
+def test_names_of_characters_can_come_first_or_not_at_all(tmp_path: Path) -> None:
+    seen = {("sky", 0): 0.99, ("miku", 4): 0.86, ("tree", 0): 0.5, ("rin", 4): 0.9}
+    assert says(tmp_path, seen).tags == ("sky", "rin", "miku", "tree")
+    assert says(tmp_path, seen, characters="first").tags == ("rin", "miku", "sky", "tree")
+    assert says(tmp_path, seen, characters="none").tags == ("sky", "tree")
 
 
 def test_ratings_are_left_out_unless_asked_for(tmp_path: Path) -> None:
     seen = dict(zip(RATINGS, (0.1, 0.3, 0.2, 0.05), strict=True)) | {("sky", 0): 0.9}
-    assert says(tmp_path, seen) == "sky"
-    assert says(tmp_path, seen, Options(ratings=True)) == "sky, sensitive"
+    assert says(tmp_path, seen).tags == ("sky",)
+    assert says(tmp_path, seen, ratings=True).tags == ("sky", "sensitive")
 
 
 def test_underscores_become_spaces_but_kaomoji_keep_theirs(tmp_path: Path) -> None:
     seen = {("long_hair", 0): 0.9, ("^_^", 0): 0.8, ("|_|", 0): 0.7}
-    assert says(tmp_path, seen) == "long hair, ^_^, |_|"
-    assert says(tmp_path, seen, Options(underscores=True)) == "long_hair, ^_^, |_|"
-
-
-@pytest.mark.parametrize("undesired", ["long_hair", "long hair", "Long Hair"])
-def test_undesired_tags_are_left_out_however_they_are_written(tmp_path: Path, undesired: str) -> None:
-    seen = {("long_hair", 0): 0.9, ("sky", 0): 0.8}
-    assert says(tmp_path, seen, Options(undesired=(undesired,))) == "sky"
-
-
-def test_the_trigger_comes_first_then_the_prefix_then_the_tags() -> None:
-    assert compose(["house", "sky"], trigger="zkl", prefix="castle") == "zkl, castle, house, sky"
-
-
-def test_nothing_is_said_twice() -> None:
-    assert compose(["Castle", "sky", "sky"], trigger="zkl", prefix="castle") == "zkl, castle, sky"
-
-
-def test_trigger_and_prefix_are_never_undesired() -> None:
-    assert compose(["city", "sky"], trigger="city", undesired=["city", "sky"]) == "city"
-
-
-def test_blanks_leave_no_comma_behind() -> None:
-    assert compose([" ", "sky "], trigger="", prefix=None) == "sky"
+    assert says(tmp_path, seen).tags == ("long hair", "^_^", "|_|")
+    assert says(tmp_path, seen, underscores=True).tags == ("long_hair", "^_^", "|_|")
 
 
 def test_captioners_are_found_by_file_name() -> None:
     assert "wd14" in captioners.names()
-    assert captioners.captioner("wd14") is wd14.load
-    with pytest.raises(LookupError, match=r"no captioner 'wd15'; there are .*wd14"):
-        captioners.captioner("wd15")
+    assert captioners.module("wd14") is wd14
+    with pytest.raises(CaptionerError, match=r"no captioner 'wd15'; there are .*wd14"):
+        captioners.module("wd15")
+
+
+def test_a_closed_tagger_says_that_it_is_closed(tmp_path: Path) -> None:
+    tagger = channels(tmp_path)
+    tagger.close()
+    with pytest.raises(CaptionerError, match="closed"):
+        tagger.look([plain()])
 
 
 def test_importing_a_captioner_imports_no_model_library() -> None:
@@ -176,33 +173,33 @@ def test_importing_a_captioner_imports_no_model_library() -> None:
     assert done.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("source", ["./no/such/folder", "nothing", "/no/such", "no/such/folder", Path("a/b")])
-def test_a_folder_that_is_not_there_is_said_to_be_missing(source: str | Path) -> None:
+@pytest.mark.parametrize("source", ["./no/such/folder", "nothing", "/no/such", "no/such/folder"])
+def test_a_folder_that_is_not_there_is_said_to_be_missing(source: str) -> None:
     with pytest.raises(CaptionerError, match="no folder here"):
-        wd14.load(source)
+        wd14.load(Options(model=source))
 
 
 @pytest.mark.parametrize("name", ["model.onnx", "selected_tags.csv"])
 def test_a_folder_without_one_of_the_files_says_which(tmp_path: Path, name: str) -> None:
     (tagger_folder(tmp_path, RATINGS) / name).unlink()
     with pytest.raises(CaptionerError, match=f"holds no {name}"):
-        wd14.load(tmp_path)
+        wd14.load(Options(model=str(tmp_path)))
 
 
 def test_model_and_tags_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     with (tagger_folder(tmp_path, RATINGS) / "selected_tags.csv").open("a") as file:
         file.write("9,one_too_many,0,1\n")
     with pytest.raises(CaptionerError, match="gives 4 values, but .* names 5 tags"):
-        wd14.load(tmp_path)
+        wd14.load(Options(model=str(tmp_path)))
 
 
 def test_files_that_are_something_else_are_refused(tmp_path: Path) -> None:
     (tagger_folder(tmp_path, RATINGS) / "selected_tags.csv").write_text("<html>not found</html>\n\n1\n")
     with pytest.raises(CaptionerError, match="is no list of tags"):
-        wd14.load(tmp_path)
+        wd14.load(Options(model=str(tmp_path)))
     (tmp_path / "model.onnx").write_bytes(b"<html>not found</html>")
     with pytest.raises(CaptionerError, match="cannot be loaded"):
-        wd14.load(tmp_path)
+        wd14.load(Options(model=str(tmp_path)))
 
 
 @pytest.fixture
@@ -235,7 +232,7 @@ def complaint(model: str, folder: Path, **environment: str) -> str:
     """Return what is said where a model can't be downloaded; the hub's address is read at import."""
     code = (
         "import sys\nfrom loranb.captioners import wd14\nfrom loranb.errors import CaptionerError\n"
-        "try:\n    wd14.load(sys.argv[1])\nexcept CaptionerError as error:\n    print(error)"
+        "try:\n    wd14.load(wd14.Options(model=sys.argv[1]))\nexcept CaptionerError as error:\n    print(error)"
     )
     keep = {k: v for k, v in os.environ.items() if not k.startswith("HF_") and not k.lower().endswith("_proxy")}
     done = subprocess.run(

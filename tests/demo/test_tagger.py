@@ -49,8 +49,8 @@ def test_a_castle_is_read_as_a_castle_and_nothing_else_is() -> None:
 
 
 def test_a_caption_says_what_is_drawn() -> None:
-    caption = wd14.load("demo").caption([draw(Scene("church", "blue", "sand", "sunset"), SEEDS)])[0]
-    assert set(caption.split(", ")) == {"blue church", "sand", "sunset"}
+    said = wd14.load(wd14.Options(model="demo")).look([draw(Scene("church", "blue", "sand", "sunset"), SEEDS)])[0]
+    assert set(said.tags) == {"blue church", "sand", "sunset"}
 
 
 def test_the_files_have_the_layout_of_a_published_tagger() -> None:
@@ -64,7 +64,7 @@ def test_the_files_have_the_layout_of_a_published_tagger() -> None:
 
 
 def test_probabilities_are_probabilities() -> None:
-    seen = wd14.load("demo").tags(draw(Scene("tree", "pink", "snow", "night"), SEEDS))
+    seen = wd14.load(wd14.Options(model="demo")).tags(draw(Scene("tree", "pink", "snow", "night"), SEEDS))
     assert all(0 <= p <= 1 for p in seen.values())
     assert sum(p for name, p in seen.items() if "_" in name) == pytest.approx(1, abs=1e-4)
 
