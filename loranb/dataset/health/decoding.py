@@ -159,7 +159,8 @@ def _in_words(error: Exception) -> str:
 
 
 def _header(file: Image.Image, content: bytes) -> Header:
-    orientation = _orientation(file)
+    # Asked before a PNG is loaded, Pillow loads it to look, and what it complains of then is not said again.
+    orientation = _orientation(file) if file.format != "PNG" else 1
     size = file.size[::-1] if orientation >= 5 else file.size
     return Header(file.format or "", size, orientation, tuple(_kinds(file, content)))
 

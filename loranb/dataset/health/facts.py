@@ -15,7 +15,7 @@ from loranb.dataset.health.decoding import Decoded, Header, Unusable
 from loranb.dataset.health.likeness import Likeness, likeness
 from loranb.dataset.images import Size
 
-MEASURES = 1  # to be raised when anything is measured differently: all is measured anew then
+MEASURES = 2  # to be raised when anything is measured differently: all is measured anew then
 
 _SMALL = 200  # pixels on the shorter side, at least; tones and colours need no more
 _COLOURLESS = 8  # levels between the channels, at most, of a grey picture that was saved as a colour JPEG

@@ -9,6 +9,7 @@ import simplejpeg
 from PIL import Image
 
 from loranb.dataset import health
+from loranb.dataset.training_set import collect
 
 
 def encoded(picture, form="JPEG", **options) -> bytes:
@@ -124,6 +125,16 @@ def test_a_wrong_checksum_of_a_pngs_pixels_is_told_though_it_can_be_read(leaves,
     (town / "crc.png").write_bytes(content)
     assert finding("damaged").severity == "warning"
     assert "IDAT" in finding("damaged").message
+
+
+@pytest.mark.parametrize("tenth", range(1, 10))
+def test_a_png_whose_pixels_cannot_be_unpacked_is_left_out_by_the_check_as_by_training(leaves, town, project, tenth):
+    content = bytearray(encoded(leaves(), "PNG"))
+    first, end = content.find(b"IDAT") + 4, content.find(b"IEND") - 8
+    content[first + (end - first) * tenth // 10] ^= 0xFF
+    (town / "broken.png").write_bytes(content)
+    used = [image.path.name for image in collect(project.img).images]
+    assert [picture.path.name for picture in health.check(project).pictures if picture.usable] == used
 
 
 def test_a_wrong_checksum_of_a_pngs_header_leaves_it_out(leaves, town, finding):
