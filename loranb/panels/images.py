@@ -3,6 +3,7 @@
 import contextlib
 import json
 import math
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -55,6 +56,7 @@ class ImagesPanel(Panel):
         self.looker = Looker(project, self._went_on, self._ended)
         self._stopped = self._waits = False  # waits for the user to ask, before the rest is looked at
         self.notice = w.HTML()
+        self._alone = threading.RLock()
         self._make_parts()
         selecting = w.HBox([self.selecting, self.undoing])
         selecting.add_class("lb-tools")
@@ -76,9 +78,7 @@ class ImagesPanel(Panel):
         guarded = self._guarded
         self.adding = AddForm(self.project, self.refresh)
         self.add = _platform.with_titles(w.Accordion([self.adding], selected_index=None), ["Add pictures"])
-        self.health = HealthView(
-            guarded(self._filter), guarded(self._ask_kind), guarded(self._look_again), guarded(self._stop)
-        )
+        self.health = HealthView(guarded(self._filter), guarded(self._ask_kind), guarded(self._look_again), self._stop)
         self.subjects = Subjects(self.project, self.refresh)
         self.bar = ViewBar(guarded(self._view_chosen))
         self.selecting = Selecting(guarded(self._select))
@@ -92,7 +92,13 @@ class ImagesPanel(Panel):
         self.editor.layout.display = "none"
 
     def _guarded(self, handler: Callable) -> Callable:
-        return shown(handler, self.notice)
+        """Have failures shown, and one thing done after another: a kernel with subshells calls from several threads."""
+
+        def alone(*given: object) -> None:
+            with self._alone:
+                handler(*given)
+
+        return shown(alone, self.notice)
 
     # what is known of the pictures
 

@@ -146,6 +146,7 @@ def test_a_finding_leads_to_its_pictures(page):
     page.press("Keep the best, take out 1")
     page.until(lambda: len(_pictures(page.project.discarded)) == 1)
     page.press("Undo: ")
+    page.says("Undone: IMG_0001.jpg taken out")
     page.until(lambda: not _pictures(page.project.discarded))
     page.choose("All pictures")
     page.until(lambda: page.page.locator(CARDS).count() == 24)

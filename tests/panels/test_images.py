@@ -1,4 +1,6 @@
 import asyncio
+import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -478,3 +480,19 @@ def test_what_goes_wrong_in_the_background_is_read_in_the_panel(drawn_project):
     drawn_project.edits_file.mkdir()
     shown.health.again.click()
     assert "cannot be used" in shown.notice.value
+
+
+def test_what_is_pressed_while_something_is_done_waits_for_its_end(mixed):
+    images, began, order = panel(mixed), threading.Event(), []
+
+    def slow():
+        began.set()
+        time.sleep(0.2)
+        order.append("first")
+
+    first = threading.Thread(target=images._guarded(slow))
+    first.start()
+    began.wait(5)
+    images._guarded(lambda: order.append("second"))()
+    first.join()
+    assert order == ["first", "second"]
