@@ -18,6 +18,7 @@ import numpy as np
 from PIL import Image
 
 from loranb.captioners import Said
+from loranb.captioners._hub import Layout, brief, folder
 from loranb.dataset.progress import Progress
 from loranb.demo import TAGGER
 from loranb.errors import CaptionerError
@@ -36,6 +37,7 @@ MODELS = {
     "SmilingWolf/wd-eva02-large-tagger-v3": "the most exact, and the slowest",
 }
 DEFAULT = next(iter(MODELS))
+LAYOUT = Layout("tagger", (MODEL, TAGS), ((MODEL, TAGS),), (MODEL,), DEFAULT, {"demo": TAGGER})
 GENERAL, CHARACTER, RATING = 0, 4, 9  # Danbooru's numbers, as in the column "category"
 # tags whose underscore is a mouth; as in the published taggers' code
 KAOMOJI = frozenset(
@@ -149,7 +151,7 @@ def load(options: Options | None = None, progress: Progress | None = None) -> WD
 
     Args:
         options: which one, and how its probabilities become tags.
-        progress: told what is being done.
+        progress: told bytes while the tagger is fetched.
 
     Raises:
         CaptionerError: onnxruntime is absent, or the tagger's files are absent, cannot be
@@ -160,16 +162,15 @@ def load(options: Options | None = None, progress: Progress | None = None) -> WD
         import onnxruntime
     except ImportError as error:
         raise CaptionerError("WD taggers need onnxruntime; install it with: pip install onnxruntime") from error
-    if progress:
-        progress(0, 0, f"Loading {options.model}")
-    model, tags = _files(options.model)
+    place = folder(options.model, LAYOUT, progress)
+    model, tags = place / MODEL, place / TAGS
     # CUDA where onnxruntime-gpu is installed; naming an absent provider would only warn
     there = onnxruntime.get_available_providers()
     providers = [p for p in ("CUDAExecutionProvider", "CPUExecutionProvider") if p in there]
     try:
         session = onnxruntime.InferenceSession(str(model), providers=providers)
     except Exception as error:  # onnxruntime's own exceptions share no base but this
-        raise CaptionerError(f"{model} cannot be loaded: {_brief(error)}. Download it again.") from error
+        raise CaptionerError(f"{model} cannot be loaded: {brief(error)}. Download it again.") from error
     names, categories = _read_tags(tags)
     _check(session, model, len(names))
     return WD14(session, names, categories, options)
@@ -190,56 +191,6 @@ def _as_input(picture: Image.Image, side: int) -> np.ndarray:
     return np.ascontiguousarray(np.asarray(square(picture, side), np.float32)[:, :, ::-1])
 
 
-def _files(source: str) -> tuple[Path, Path]:
-    folder = TAGGER if source == "demo" else Path(source).expanduser()
-    if folder.is_dir():
-        for name in (MODEL, TAGS):
-            if not (folder / name).is_file():
-                raise CaptionerError(f"{folder} holds no {name}; a tagger's folder holds {MODEL} and {TAGS}.")
-        return folder / MODEL, folder / TAGS
-    if folder.is_absolute() or source.count("/") != 1 or source.startswith("."):
-        raise CaptionerError(
-            f"There is no tagger {source!r}: it is no folder here. Give 'demo', a folder that holds "
-            f"{MODEL} and {TAGS}, or a name on the Hugging Face hub such as {DEFAULT!r}."
-        )
-    return _download(source, MODEL), _download(source, TAGS)
-
-
-def _download(model: str, name: str) -> Path:
-    from huggingface_hub import hf_hub_download
-
-    try:
-        return Path(hf_hub_download(model, name))
-    except Exception as error:  # which ones there are differs between versions of huggingface_hub
-        raise CaptionerError(
-            f"{name} of the tagger {model} could not be downloaded: {_brief(error)}. {_remedy(model, error)} "
-            f"Or download {MODEL} and {TAGS} from https://huggingface.co/{model} elsewhere, put both "
-            "into one folder and give that folder as the tagger."
-        ) from error
-
-
-def _remedy(model: str, error: Exception) -> str:
-    from huggingface_hub import constants, errors
-
-    if isinstance(error, errors.GatedRepoError):
-        return f"Accept its terms at https://huggingface.co/{model} and set HF_TOKEN to a token of your account."
-    if isinstance(error, errors.RepositoryNotFoundError | errors.HFValidationError):
-        return "Check the spelling; for a private model set HF_TOKEN to a token of your account."
-    if isinstance(error, errors.EntryNotFoundError) and not isinstance(error, errors.LocalEntryNotFoundError):
-        return f"The model has no such file: choose one with ONNX weights, such as {DEFAULT}."
-    if constants.HF_HUB_OFFLINE:
-        return "HF_HUB_OFFLINE is set: unset it and restart to go on-line."
-    return (
-        f"Check the internet connection (on Kaggle it is switched on in the side panel). Where "
-        f"{constants.ENDPOINT} is out of reach, set HF_ENDPOINT to a mirror and restart."
-    )
-
-
-def _brief(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0].rstrip('.')}" if lines else type(error).__name__
-
-
 def _read_tags(path: Path) -> tuple[tuple[str, ...], np.ndarray]:
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -247,7 +198,7 @@ def _read_tags(path: Path) -> tuple[tuple[str, ...], np.ndarray]:
         return tuple(row["name"] for row in rows), np.array([int(row["category"]) for row in rows])
     except (KeyError, TypeError, ValueError) as error:
         raise CaptionerError(
-            f"{path} is no list of tags: {_brief(error)}. It has the columns tag_id, name, category and "
+            f"{path} is no list of tags: {brief(error)}. It has the columns tag_id, name, category and "
             "count; download it again."
         ) from error
 

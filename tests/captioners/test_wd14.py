@@ -23,6 +23,7 @@ onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
 SIDE = 8
+MISSING = (404, "RepoNotFound")
 RATINGS = (("general", 9), ("sensitive", 9), ("questionable", 9), ("explicit", 9))
 
 
@@ -208,9 +209,8 @@ def hub() -> Iterator[str]:
 
     class Refuse(http.server.BaseHTTPRequestHandler):
         def do_HEAD(self) -> None:
-            status, code = {"gated": (403, "GatedRepo"), "blocked": (451, "")}.get(
-                self.path.split("/")[2], (404, "RepoNotFound")
-            )
+            answers = {"gated": (403, "GatedRepo"), "blocked": (451, "")}
+            status, code = next((answers[part] for part in self.path.split("/") if part in answers), MISSING)
             self.send_response(status)
             self.send_header("X-Error-Code", code)
             self.send_header("Content-Length", "0")
