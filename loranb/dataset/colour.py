@@ -33,6 +33,12 @@ def plain(picture: Image.Image, background: str) -> Image.Image:
     return colours
 
 
+def opacity(picture: Image.Image) -> Image.Image | None:
+    """Return how opaque each part of a picture is, in mode L, 255 where it is wholly; None where all of it is."""
+    alpha = _without_alpha(_in_eight_bits(picture))[1]
+    return alpha if alpha and alpha.getextrema()[0] < 255 else None
+
+
 def _in_eight_bits(picture: Image.Image) -> Image.Image:
     """Take the upper byte of 16 bits, and stretch numbers from 0 to 1; Pillow's convert() would clip them to white."""
     if not picture.mode.startswith(("I", "F")):

@@ -17,6 +17,7 @@ from loranb.dataset import folders, relocation
 from loranb.dataset.edits import Edit
 from loranb.dataset.images import is_picture
 from loranb.dataset.journal import Change, Deed, Journal, Kind, Move
+from loranb.dataset.mask_files import without_masks
 from loranb.dataset.reader import Pictures
 from loranb.dataset.relocation import Names
 from loranb.errors import DatasetError
@@ -257,8 +258,8 @@ def restore(picture: Path, img: Path) -> Path:
 
 
 def discarded_pictures(discarded: Path) -> list[Path]:
-    """List the pictures that were taken out."""
-    return sorted(path for path in discarded.rglob("*") if path.is_file() and is_picture(path))
+    """List the pictures that were taken out, without their masks."""
+    return without_masks(sorted(path for path in discarded.rglob("*") if path.is_file() and is_picture(path)))
 
 
 def _one(picture: Path, outcome: Outcome) -> Path:

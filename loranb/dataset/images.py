@@ -14,15 +14,17 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 from PIL import Image, UnidentifiedImageError
 
-from loranb.dataset.colour import plain
+from loranb.dataset.colour import opacity, plain
+from loranb.dataset.mask_files import without_masks
 from loranb.errors import DatasetError
 from loranb.settings import DatasetSettings
 
 Size = tuple[int, int]  # width and height in pixels
+Made = TypeVar("Made", Image.Image, Image.Image | None)
 
 SUFFIXES = frozenset(
     {
@@ -78,8 +80,8 @@ def is_picture(path: Path) -> bool:
 
 
 def picture_files(folder: Path) -> list[Path]:
-    """List a folder's pictures by name, without those of its subfolders."""
-    return sorted(path for path in folder.iterdir() if path.is_file() and is_picture(path))
+    """List a folder's pictures by name, without masks of others and without those of its subfolders."""
+    return without_masks(sorted(path for path in folder.iterdir() if path.is_file() and is_picture(path)))
 
 
 def open_picture(path: Path, background: str = BACKGROUND) -> Image.Image:
@@ -88,7 +90,25 @@ def open_picture(path: Path, background: str = BACKGROUND) -> Image.Image:
     Raises:
         DatasetError: it cannot be read; says why and what to do.
     """
-    return _read(path, background)[0]
+    return _read(path, lambda upright: plain(upright, background))[0]
+
+
+def open_alpha(path: Path) -> Image.Image | None:
+    """Read how opaque each part of a picture is, upright, in mode L; None where all of it is opaque.
+
+    Raises:
+        DatasetError: it cannot be read; says why and what to do.
+    """
+    return _read(path, opacity)[0]
+
+
+def may_be_clear(path: Path) -> bool:
+    """Whether a picture's header says that parts of it may be transparent; it is not decoded."""
+    try:
+        with path.open("rb") as stream, Image.open(stream, formats=_formats(stream, path.name)) as file:
+            return file.has_transparency_data
+    except Exception:  # whoever reads it is told why it cannot be
+        return False
 
 
 def open_small(path: Path, least: Callable[[Size], Size], background: str = BACKGROUND) -> tuple[Image.Image, Size]:
@@ -105,7 +125,7 @@ def open_small(path: Path, least: Callable[[Size], Size], background: str = BACK
     Raises:
         DatasetError: it cannot be read; says why and what to do.
     """
-    return _read(path, background, least)
+    return _read(path, lambda upright: plain(upright, background), least)
 
 
 def look(path: Path) -> Size:
@@ -114,10 +134,15 @@ def look(path: Path) -> Size:
     Raises:
         DatasetError: it cannot be read; says why and what to do.
     """
-    return _read(path, BACKGROUND, lambda _: (1, 1))[1]  # all data of a JPEG is read, however small it comes out
+    return _read(path, lambda upright: plain(upright, BACKGROUND), lambda _: (1, 1))[
+        1
+    ]  # all data of a JPEG is read, however small it comes out
 
 
-def _read(path: Path, background: str, least: Callable[[Size], Size] | None = None) -> tuple[Image.Image, Size]:
+def _read(
+    path: Path, made: Callable[[Image.Image], Made], least: Callable[[Size], Size] | None = None
+) -> tuple[Made, Size]:
+    """Read a picture, turn it upright, and return what is made of it and the size that it has in full."""
     try:
         with path.open("rb") as stream, Image.open(stream, formats=_formats(stream, path.name)) as file:
             stored = file.size
@@ -128,7 +153,7 @@ def _read(path: Path, background: str, least: Callable[[Size], Size] | None = No
             file.load()
             turn = _UPRIGHT.get(_orientation(file))  # only now: Pillow turns a TIFF, a PNG may say it at its end
             upright = file if turn is None else file.transpose(turn)
-            return plain(upright, background), _lying(file, stored)
+            return made(upright), _lying(file, stored)
     except DatasetError:
         raise
     except Exception as error:  # Pillow's decoders fail in many ways

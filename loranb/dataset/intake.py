@@ -28,6 +28,7 @@ class Added:
     subjects: list[Subject] = field(default_factory=list)  # that the pictures belong to
     pictures: list[Path] = field(default_factory=list)  # the copies
     captions: list[Path] = field(default_factory=list)  # theirs, and those of pictures that had none
+    masks: list[Path] = field(default_factory=list)  # likewise
     already_there: list[str] = field(default_factory=list)  # names of pictures that their subject has, byte for byte
     taken_out: list[str] = field(default_factory=list)  # names of pictures that were discarded before
     left_out: list[str] = field(default_factory=list)  # names of what is no picture, or why one could not be read
@@ -35,7 +36,8 @@ class Added:
     def __str__(self) -> str:
         """Say it in a few sentences."""
         into = ", ".join("/".join(subject.folder.parts[-2:]) for subject in self.subjects)
-        said = [f"{_many(self.pictures, 'picture')} and {_many(self.captions, 'caption')} copied to {into}."]
+        masks = f", {_many(self.masks, 'mask')}" if self.masks else ""
+        said = [f"{_many(self.pictures, 'picture')}{masks} and {_many(self.captions, 'caption')} copied to {into}."]
         if not self.subjects:
             said = ["No pictures were found."]
         if self.already_there:
@@ -61,7 +63,7 @@ class Wanted:
 
 
 def add(project: Project, sources: Iterable[Source], wanted: Wanted, progress: Progress = silent) -> Added:
-    """Copy pictures, and captions that belong to them, into subjects of a project.
+    """Copy pictures, and captions and masks that belong to them, into subjects of a project.
 
     Args:
         project: which.
@@ -153,7 +155,7 @@ def _copy_all(
 
 
 def _copy(found: Found, shelf: Shelf, added: Added) -> None:
-    """Copy a picture and its caption, unless the picture is there already, and note what came of it."""
+    """Copy a picture with what belongs to it, unless it is there already, and note what came of it."""
     try:
         put = shelf.put(found)
     except OSError as error:
@@ -172,6 +174,7 @@ def _copy(found: Found, shelf: Shelf, added: Added) -> None:
     else:
         added.already_there.append(found.name)
     added.captions += [put.caption] if put.caption else []
+    added.masks += [put.mask] if put.mask else []
 
 
 def _many(things: Sequence, what: str) -> str:

@@ -1,4 +1,4 @@
-"""Sort what lies in a folder: pictures with their captions, and what is neither.
+"""Sort what lies in a folder: pictures with their captions and masks, and what is none of these.
 
 Nothing is opened but tables of captions, and nothing is changed.
 """
@@ -12,6 +12,7 @@ from pathlib import Path
 from loranb.dataset import captions, folders, tables
 from loranb.dataset.folders import Subject
 from loranb.dataset.images import is_picture
+from loranb.dataset.mask_files import masks_beside, masks_in
 from loranb.errors import DatasetError
 
 REGULARISATION = frozenset({"reg", "regularisation", "regularization"})  # names of folders
@@ -29,11 +30,12 @@ class Place:
 
 @dataclass(frozen=True)
 class Found:
-    """A picture and its caption."""
+    """A picture, its caption and its mask."""
 
     path: Path
     name: str  # as whoever gave it knows it: below the folder that was given
     caption: Path | str | None = None  # a file, or the words themselves
+    mask: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -58,17 +60,19 @@ def sort(places: Iterable[Place]) -> Pile:
     files: dict[Path, str] = {}
     left_out: list[str] = []
     for place in places:
-        found = _walk(place.path, left_out) if place.path.is_dir() else _with_caption(place.path)
+        found = _walk(place.path, left_out) if place.path.is_dir() else _with_belongings(place.path)
         files |= {path: name for path, name in found if path not in place.unpacked}
     lists = [path for path in files if tables.is_table(path)]
     words = {picture: caption for table in lists for picture, caption in _words(table, left_out).items()}
     texts = {_key(path, path.suffix): path for path in files if _is_caption(path)}
+    masks = masks_in(path for path in files if is_picture(path))
+    for_others = {mask for found in masks.values() for mask in found}
     pictures = [
-        Found(path, name, _beside(path, texts) or words.get(_plain(path)))
+        Found(path, name, _beside(path, texts) or words.get(_plain(path)), next(iter(masks.get(path, ())), None))
         for path, name in files.items()
-        if is_picture(path)
+        if is_picture(path) and path not in for_others
     ]
-    used = {*lists, *(found.path for found in pictures), *(found.caption for found in pictures)}
+    used = {*lists, *(used for found in pictures for used in (found.path, found.caption, found.mask))}
     return Pile(pictures, left_out + [name for path, name in files.items() if path not in used])
 
 
@@ -109,11 +113,12 @@ def _is_hidden(name: str) -> bool:
     return name.startswith(".") or name == "__MACOSX"
 
 
-def _with_caption(path: Path) -> Iterator[tuple[Path, str]]:
-    """Yield a file that was given by itself, and the caption beside a picture."""
+def _with_belongings(path: Path) -> Iterator[tuple[Path, str]]:
+    """Yield a file that was given by itself, and the caption and the mask beside a picture."""
     yield path, path.name
     beside = [path.with_suffix(extension) for extension in captions.EXTENSIONS if is_picture(path)]
     yield from [(file, file.name) for file in beside if os.access(file, os.F_OK)][:1]  # whatever it is called
+    yield from [(file, file.name) for file in masks_beside(path).values() if is_picture(path)][:1]
 
 
 def _words(table: Path, left_out: list[str]) -> dict[str, str]:

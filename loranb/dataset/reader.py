@@ -10,7 +10,7 @@ import io
 import json
 import math
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -139,14 +139,26 @@ class Pictures:
             DatasetError: it cannot be read, or its edit does not fit it.
         """
         edit, background = self.edit(path), self.background
-        said = f"{self.content(path)} {edit} {background} {side} {READING}"
+
+        def make() -> Image.Image:
+            with _named(path):
+                return _small(path, background, edit, side)
+
+        return self.kept_jpeg(f"{self.content(path)} {edit} {background} {side} {READING}", make)
+
+    def kept_jpeg(self, said: str, make: Callable[[], Image.Image]) -> bytes:
+        """Return a JPEG that is made once and kept in the project's cache.
+
+        Args:
+            said: all that it depends on, in words.
+            make: makes the picture.
+        """
         kept = self.project.cache / "thumbnails" / f"{hashlib.sha256(said.encode()).hexdigest()[:32]}.jpg"
         with contextlib.suppress(OSError):
             jpeg = kept.read_bytes()
             if jpeg.endswith(b"\xff\xd9"):  # else cut off, by a lost machine
                 return jpeg
-        with _named(path):
-            jpeg = _jpeg(_small(path, background, edit, side))
+        jpeg = _jpeg(make())
         with contextlib.suppress(OSError):  # a full disk costs only the time to make it again
             _keep(kept, jpeg)
         return jpeg

@@ -1,4 +1,4 @@
-"""Put pictures into a subject's folder: none twice, none half, each with a caption of its own."""
+"""Put pictures into a subject's folder: none twice, none half, each with a caption and a mask of its own."""
 
 import contextlib
 import errno
@@ -16,6 +16,7 @@ from loranb.dataset import captions
 from loranb.dataset.contents import Contents
 from loranb.dataset.folders import Subject
 from loranb.dataset.images import is_picture
+from loranb.dataset.mask_files import MARKS, masks_beside, placed, stems_spoken_for, without_masks
 from loranb.dataset.pile import Found
 from loranb.dataset.uploads import safe_name
 
@@ -31,6 +32,7 @@ class Put:
     picture: Path  # where it lies
     copied: bool  # or it was there, byte for byte
     caption: Path | None = None  # copied for it
+    mask: Path | None = None  # copied for it
 
 
 class Shelf:
@@ -46,14 +48,15 @@ class Shelf:
         self.folder, self._contents = subject.folder, contents
         _sweep(self.folder)
         here = [path for path in self.folder.iterdir() if not path.name.startswith(".")]
-        self._stems = {_key(path.stem) for path in here}
+        self._stems = {_key(path.stem) for path in here} | stems_spoken_for(here)
         self._known: dict[str, Path] = {}  # pictures by their SHA-256
         self._unread: dict[int, list[Path]] = {}  # the others by size: read when one of that size comes
-        for picture in [*filter(is_picture, here), *(path for other in taken_out for path in other.pictures())]:
+        pictures = without_masks(filter(is_picture, here))
+        for picture in [*pictures, *(path for other in taken_out for path in other.pictures())]:
             self._unread.setdefault(picture.stat().st_size, []).append(picture)
 
     def put(self, found: Found) -> Put:
-        """Copy a picture and its caption, unless the picture is here already or was taken out.
+        """Copy a picture, its caption and its mask, unless the picture is here already or was taken out.
 
         Raises:
             OSError: it cannot be read, or its copy not be written.
@@ -62,7 +65,7 @@ class Shelf:
         if same and same.parent != self.folder:
             return Put(same, copied=False)
         picture = same or self._copy_picture(found.path, content)
-        return Put(picture, not same, self._copy_caption(found.caption, picture))
+        return Put(picture, not same, self._copy_caption(found.caption, picture), self._copy_mask(found.mask, picture))
 
     def takes_no_more(self, error: OSError) -> bool:
         """Whether an error means that no other picture could be put here either."""
@@ -119,6 +122,15 @@ class Shelf:
                 _copy(caption, target)
         else:
             captions.write(picture, caption)
+        return target
+
+    def _copy_mask(self, mask: Path | None, picture: Path) -> Path | None:
+        """Give a picture its mask; one that it has is kept."""
+        if mask is None or masks_beside(picture):
+            return None
+        target = placed(picture, MARKS[0] + mask.suffix.lower())
+        with contextlib.suppress(FileExistsError):
+            _copy(mask, target)
         return target
 
 
