@@ -9,6 +9,7 @@
       settings.toml                                  what the form shows
       edits.json                                     how pictures are turned and cropped
       curation.jsonl                                 what was done to the pictures, for undoing it
+      captions.jsonl                                 what was done to the captions, for undoing it
       runs/medieval_city_v1a/                        one training run, never overwritten
       model/                                         finished LoRAs
       log/                                           TensorBoard
@@ -143,6 +144,11 @@ class Project:
     def journal_file(self) -> Path:
         """What was done to the pictures, so that it can be undone; see `loranb.dataset.curation`."""
         return self.root / "curation.jsonl"
+
+    @property
+    def captions_file(self) -> Path:
+        """What was done to the captions, so that it can be undone; see `loranb.dataset.caption_journal`."""
+        return self.root / "captions.jsonl"
 
     def settings(self) -> Settings:
         """Read the settings; the defaults where there is no file.

@@ -1,229 +1,337 @@
 """The captions of a project as one edits them: find, change one or many, undo; always on disk.
 
-Every change is written at once. A change to many captions is one edit, and an edit can be undone
-as long as nobody changed those captions elsewhere in the meantime.
+Every change is written at once, and written down in the project's journal before. A change to many captions is
+one edit, and an edit can be undone and done again, also after a restart, in captions that nobody has changed
+elsewhere in the meantime. Several threads may use a store, and several notebooks a project.
 """
 
-import re
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+import threading
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-from loranb.dataset import captions, folders
+from loranb.dataset import caption_bulk, folders, tag_text
+from loranb.dataset.caption_journal import By, CaptionEdit, CaptionJournal, Written, checksum
+from loranb.dataset.caption_search import Searched, matcher
+from loranb.dataset.held_captions import HeldCaption, HeldCaptions
 from loranb.errors import DatasetError
+from loranb.files import write_bytes
+from loranb.project import Project
 
 ORDERS = ("by name", "longest first", "shortest first", "empty first")
-_TERM = re.compile(r'(-?)(tag:|name:)?("[^"]*"?|\S+)')
+Edit = Callable[[str], str]
 
 
-@dataclass(frozen=True)
-class Edit:
-    """One change to one or many captions; None stands for no caption file."""
+class Change(NamedTuple):
+    """A caption that an edit would change."""
 
-    what: str
-    before: dict[Path, str | None] = field(default_factory=dict)
-    after: dict[Path, str] = field(default_factory=dict)
+    picture: Path
+    before: str
+    after: str
 
 
-class CaptionStore:
+class CaptionStore(caption_bulk.NamedEdits):
     """The captions of pictures.
 
     Args:
         pictures: whose captions; the order is that of "by name".
+        journal_file: where edits are written down; None keeps them as long as the store lives.
     """
 
-    def __init__(self, pictures: Iterable[Path]):
+    def __init__(self, pictures: Iterable[Path], journal_file: Path | None = None):
         self.pictures = list(pictures)
-        self.edits: list[Edit] = []
-        self.reload()
+        self._journal = CaptionJournal(journal_file)
+        self._lock = threading.RLock()
+        self._root = journal_file.parent if journal_file else None
+        self._held = HeldCaptions(self.pictures)
 
     @classmethod
-    def load(cls, img: Path) -> "CaptionStore":
+    def load(cls, project: Project) -> "CaptionStore":
         """Read the captions of a project's subjects."""
-        return cls(picture for subject in folders.subjects(img) for picture in subject.pictures())
+        pictures = (picture for subject in folders.subjects(project.img) for picture in subject.pictures())
+        return cls(pictures, project.captions_file)
 
-    def reload(self) -> None:
-        """Read all captions anew; one that is not text is a problem and is left as it is."""
-        self.captions: dict[Path, str] = {}
-        self.problems: dict[Path, str] = {}
-        for picture in self.pictures:
-            try:
-                self.captions[picture] = captions.read(picture)
-            except DatasetError as error:
-                self.problems[picture] = str(error)
+    @property
+    def problems(self) -> dict[Path, str]:
+        """Why captions cannot be read, by their pictures; they are never written over."""
+        return self._held.problems
 
-    def caption(self, picture: Path) -> str:
-        """Return a picture's caption; empty where there is none, or none that can be read."""
-        return self.captions.get(picture, "")
+    @property
+    def notes(self) -> list[str]:
+        """What is to be said of the files: odd encodings, captions that lie beside others."""
+        return self._held.notes()
+
+    def text(self, picture: Path) -> str:
+        """Return a picture's caption as it stands; empty where there is none, or none that can be read."""
+        return self._held[picture].text
+
+    def subject(self, picture: Path) -> str:
+        """Return the words of a picture's subject, such as "medieval city"."""
+        subject = folders.parse(picture.parent)
+        return subject.words if subject else picture.parent.name
+
+    def tags(self, picture: Path) -> list[str]:
+        """List a picture's tags as they are written."""
+        return [tag for tag, _, _ in self._held[picture].tags]
+
+    def edited(self, picture: Path) -> bool:
+        """Tell whether a caption was written by hand, or changed in another program after a captioner wrote it."""
+        return self._status(picture) == "hand"
+
+    def drafted(self, picture: Path) -> bool:
+        """Tell whether a captioner wrote a caption last; a change to many captions leaves a draft a draft."""
+        return self._status(picture) == "captioner"
 
     @property
     def captioned(self) -> int:
         """How many pictures have a caption."""
-        return sum(bool(text) for text in self.captions.values())
+        return sum(bool(self.text(picture).strip()) for picture in self.pictures)
 
     def without_caption(self) -> list[Path]:
         """List the pictures that have none."""
-        return [picture for picture, text in self.captions.items() if not text]
+        return [p for p in self.pictures if not (held := self._held[p]).problem and not held.text.strip()]
 
     def find(self, search: str = "", order: str = ORDERS[0]) -> list[Path]:
         """List the pictures whose caption fits a search.
 
         Args:
             search: words that all must occur, wherever; ``"two words"`` as one; ``tag:sunset`` for a
-                whole tag; ``name:img_12`` for the file's name; ``-word`` for what must not occur.
+                whole tag; ``name:img_12`` for the file's name; ``subject:castle``; ``is:empty``, ``is:edited``,
+                ``is:draft``, ``is:problem``; ``-`` in front of any of them for what must not be so.
             order: one of `ORDERS`.
+
+        Raises:
+            DatasetError: there is no such state.
         """
-        fits = _matcher(search)
-        found = [picture for picture in self.pictures if fits(picture, self.caption(picture))]
+        fits = matcher(search)
+        found = [picture for picture in self.pictures if fits(self._searched(picture))] if search.strip() else None
+        found = list(self.pictures) if found is None else found
         keys: dict[str, Callable[[Path], int]] = {
-            "longest first": lambda picture: -len(self.caption(picture)),
-            "shortest first": lambda picture: len(self.caption(picture)),
-            "empty first": lambda picture: bool(self.caption(picture)),
+            "longest first": lambda picture: -len(self.text(picture)),
+            "shortest first": lambda picture: len(self.text(picture)),
+            "empty first": lambda picture: bool(self.text(picture).strip()),
         }
         return sorted(found, key=keys[order]) if order in keys else found
 
-    def tag_frequency(self) -> dict[str, int]:
-        """Count tags, the most frequent first."""
-        return captions.tag_frequency(self.captions.values())
+    def tag_counts(self, pictures: Iterable[Path] | None = None) -> dict[str, int]:
+        """Count the pictures that have a tag, the most frequent first; spelled as it is most often.
 
-    def save(self, picture: Path, caption: str) -> str:
-        """Write one caption, and return it as it was written."""
-        self.apply(f"the caption of {picture.name}", [(picture, caption)])
-        return self.caption(picture)
-
-    def add(self, pictures: Iterable[Path], tag: str, at_end: bool = False) -> int:
-        """Put a tag, or several with commas between them, in front or at the end.
-
-        In front it is moved there from elsewhere in the caption; at the end it is added where it is not
-        said yet. Returns how many captions changed.
+        Sentences are no tags.
         """
-        new = _needed(tag)
-        said = {t.lower() for t in new}
+        pictures = self.pictures if pictures is None else pictures
+        spelled: dict[str, Counter[str]] = defaultdict(Counter)
+        pictures_with: Counter[str] = Counter()
+        for picture in pictures:
+            tags = self._held[picture].tags
+            pictures_with.update({name for _, _, name in tags})
+            for _, spelling, name in tags:
+                spelled[name][spelling] += 1
+        found = ((name, count) for name, count in pictures_with.most_common() if not tag_text.is_sentence(name))
+        return {spelled[name].most_common(1)[0][0]: count for name, count in found}
 
-        def edit(caption: str) -> str:
-            old = captions.tags(caption)
-            if at_end:
-                there = {t.lower() for t in old}
-                return ", ".join([*old, *(t for t in new if t.lower() not in there)])
-            return ", ".join([*new, *(t for t in old if t.lower() not in said)])
+    def tag_counts_by_subject(self) -> dict[str, dict[str, int]]:
+        """Count as `tag_counts` does, for each subject by its words."""
+        of: dict[str, list[Path]] = defaultdict(list)
+        for picture in self.pictures:
+            of[self.subject(picture)].append(picture)
+        return {words: self.tag_counts(pictures) for words, pictures in of.items()}
 
-        return self.bulk(f"{', '.join(new)} {'at the end' if at_end else 'in front'}", pictures, edit)
+    def spelling_counts(self) -> dict[str, int]:
+        """Count how often each spelling of a tag occurs; sentences are no tags."""
+        counts = Counter(spelling for picture in self.pictures for _, spelling, _ in self._held[picture].tags)
+        return {spelling: count for spelling, count in counts.items() if not tag_text.is_sentence(spelling)}
 
-    def remove(self, pictures: Iterable[Path], tag: str) -> int:
-        """Take a tag, or several with commas between them, out; returns how many captions changed."""
-        unwanted = {t.lower() for t in _needed(tag)}
+    def preview(self, edit: Edit, pictures: Iterable[Path]) -> list[Change]:
+        """Say what an edit would change; nothing is written."""
+        with self._lock:
+            pictures = list(pictures)
+            self._held.look_again(pictures)
+            changes, seen = [], set()
+            for picture in pictures:
+                held, stem = self._held[picture], picture.with_suffix("")
+                if stem in seen or held.problem or not picture.exists():
+                    continue
+                seen.add(stem)  # two pictures of one stem have one caption
+                after = held.caption.with_text(edit(held.text)).text
+                if after != held.text:
+                    changes.append(Change(picture, held.text, after))
+            return changes
 
-        def edit(caption: str) -> str:
-            return ", ".join(t for t in captions.tags(caption) if t.lower() not in unwanted)
+    def bulk(self, what: str, pictures: Iterable[Path], edit: Edit) -> int:
+        """Change many captions by a function, as one edit; returns how many changed.
 
-        return self.bulk(f"without {tag.strip()}", pictures, edit)
+        Captions that cannot be read and pictures that are gone are passed over.
+        """
+        with self._lock, self._journal.alone():
+            changes = self.preview(edit, pictures)
+            return self.apply(what, [(change.picture, change.after) for change in changes], by="bulk")
 
-    def replace(self, pictures: Iterable[Path], old: str, new: str) -> int:
-        """Replace whole words, in upper or lower case; returns how many captions changed."""
-        pattern = _words(old)
-
-        def edit(caption: str) -> str:
-            changed = pattern.sub(lambda _: new.strip(), caption)
-            return ", ".join(captions.tags(changed)) if changed != caption else caption
-
-        return self.bulk(f"{old.strip()} replaced by {new.strip() or 'nothing'}", pictures, edit)
-
-    def count(self, pictures: Iterable[Path], words: str) -> int:
-        """Count the captions in which `replace` would find these words."""
-        return sum(bool(_words(words).search(self.caption(p))) for p in pictures) if words.strip() else 0
-
-    def bulk(self, what: str, pictures: Iterable[Path], edit: Callable[[str], str]) -> int:
-        """Change many captions by a function, as one edit; returns how many changed."""
-        readable = [picture for picture in pictures if picture not in self.problems]
-        changes = ((picture, edit(captions.read(picture))) for picture in readable)
-        return self.apply(what, changes)
-
-    def apply(self, what: str, changes: Iterable[tuple[Path, str]]) -> int:
+    def apply(self, what: str, changes: Iterable[tuple[Path, str]], by: By = "hand") -> int:
         """Write captions as they come, as one edit, and return how many changed.
 
         Should `changes` fail or be interrupted, what came before is kept and can be undone.
 
+        Args:
+            what: was done, in words.
+            changes: pictures and their new captions; a list or tuple is written down at once, which is quicker.
+            by: whom the captions are from; "bulk" leaves drafts drafts.
+
         Raises:
             DatasetError: a picture is gone, or its present caption cannot be read and so is not overwritten.
         """
-        edit = Edit(what)
-        try:
-            for picture, caption in changes:
-                if not picture.exists():
-                    raise DatasetError(f"{picture} is not there any more: moved or renamed. Load the captions anew.")
-                before = captions.read(picture) if captions.caption_file(picture).exists() else None
-                if " ".join(caption.split()) != (before or ""):
-                    edit.before[picture] = before
-                    edit.after[picture] = captions.write(picture, caption)
-                    self.problems.pop(picture, None)
-                self.captions[picture] = captions.read(picture)
-        finally:
-            if edit.after:
-                self.edits.append(edit)
-        return len(edit.after)
+        number = CaptionEdit(what).number
+        if isinstance(changes, Sequence):
+            return self._write(CaptionEdit(what, by, number=number), dict(changes))
+        return sum(self._write(CaptionEdit(what, by, number=number), {p: text}) for p, text in changes)
+
+    def save(self, picture: Path, text: str, continues: bool = False) -> str:
+        """Write one caption, and return it as it was written.
+
+        Args:
+            picture: whose caption.
+            text: all of it.
+            continues: whether it is one step of undoing with the last edit, if that was to this picture alone.
+
+        Raises:
+            DatasetError: the picture is gone, or its present caption cannot be read and so is not overwritten.
+        """
+        with self._lock, self._journal.alone():
+            edit = CaptionEdit(f"the caption of {picture.name}")
+            last = self._journal.done[-1] if self._journal.done and not self._journal.undone else None
+            if continues and last and last.by == "hand" and list(last.files) == [self._path(self._held.file(picture))]:
+                edit = CaptionEdit(last.what, number=last.number)
+            self._write(edit, {picture: text})
+            return self.text(picture)
+
+    @property
+    def can_undo(self) -> str:
+        """What `undo` would take back, such as "the caption of a.jpg"; empty where there is nothing."""
+        self._journal.reload()
+        return self._journal.done[-1].what if self._journal.done else ""
+
+    @property
+    def can_redo(self) -> str:
+        """What `redo` would do again; empty where there is nothing."""
+        self._journal.reload()
+        return self._journal.undone[-1].what if self._journal.undone else ""
 
     def undo(self) -> str:
-        """Take back the last edit and say what was done.
+        """Take back the last edit, in whatever session, and say what it was.
 
-        Captions that were changed elsewhere since then stay as they are.
+        Captions that were changed elsewhere since then stay as they are, and are named.
 
         Raises:
             DatasetError: there is nothing to undo.
         """
-        if not self.edits:
-            raise DatasetError("There is nothing to undo: no caption was changed since this was opened.")
-        edit = self.edits.pop()
-        back = [picture for picture, caption in edit.after.items() if _still_says(picture, caption)]
-        for picture in back:
-            self._put_back(picture, edit.before[picture])
-        left = len(edit.after) - len(back)
-        kept = f" Left as they are, since they were changed elsewhere: {left}." if left else ""
-        return f"Undone: {edit.what} ({_captions(len(back))}).{kept}"
+        with self._lock, self._journal.alone():
+            if not self._journal.done:
+                raise DatasetError("There is nothing to undo: no caption was changed.")
+            edit = self._journal.done[-1]
+            said = self._turn({path: Written(was.after, was.before) for path, was in edit.files.items()})
+            self._journal.moved("undo", edit)
+        return f"Undone: {edit.what} {said}"
 
-    def _put_back(self, picture: Path, caption: str | None) -> None:
-        if caption is None:
-            captions.caption_file(picture).unlink(missing_ok=True)
-        else:
-            captions.write(picture, caption)
-        self.captions[picture] = caption or ""
+    def redo(self) -> str:
+        """Do again what was undone last, and say what it was.
+
+        Raises:
+            DatasetError: there is nothing to do again.
+        """
+        with self._lock, self._journal.alone():
+            if not self._journal.undone:
+                raise DatasetError("There is nothing to do again: nothing was undone since the last change.")
+            edit = self._journal.undone[-1]
+            said = self._turn(edit.files)
+            self._journal.moved("redo", edit)
+        return f"Done again: {edit.what} {said}"
+
+    def look_again(self) -> set[Path]:
+        """Read the captions that changed on disk since they were read; return their pictures."""
+        with self._lock:
+            return self._held.look_again(self.pictures)
+
+    def _write(self, edit: CaptionEdit, texts: Mapping[Path, str]) -> int:
+        with self._lock, self._journal.alone():
+            news = {file: new for picture, text in texts.items() for file, new in self._planned(picture, text)}
+            if not news:
+                return 0
+            edit.files = {self._path(file): new for file, new in news.items()}
+            self._journal.begin(edit)
+            self._put({file: new.after for file, new in news.items()})
+            return len(news)
+
+    def _planned(self, picture: Path, text: str) -> list[tuple[Path, Written]]:
+        """Say what has to be written for a caption; nothing where it says this already."""
+        if not picture.exists():
+            raise DatasetError(f"{picture} is not there any more: moved or renamed. Load the captions anew.")
+        held = self._held.read(picture)
+        if held.problem:
+            raise DatasetError(held.problem)
+        new = held.caption.with_text(text)
+        return [] if new.text == held.text else [(held.file, Written(held.content, new.encode()))]
+
+    def _turn(self, files: Mapping[str, Written]) -> str:
+        """Bring files from one state to another, and say how many and which could not be."""
+        news: dict[Path, bytes | None] = {}
+        left = []
+        for path, was in files.items():
+            file = self._file(path)
+            now = file.read_bytes() if file.exists() else None
+            if now == was.before != was.after and file.parent.is_dir():
+                news[file] = was.after
+            elif now != was.after:
+                left.append(file.name)
+        self._put(news)
+        count = len(files) - len(left)
+        kept = f" Left as they are, since they were changed elsewhere: {len(left)} ({_few(left)})." if left else ""
+        return f"({count} {'caption' if count == 1 else 'captions'}).{kept}"
+
+    def _put(self, news: Mapping[Path, bytes | None]) -> None:
+        for written, (file, content) in enumerate(news.items()):
+            try:
+                if content is None:
+                    file.unlink(missing_ok=True)
+                else:
+                    write_bytes(file, content)
+            except OSError as error:
+                raise DatasetError(
+                    f"{file} cannot be written: {error.strerror}. {written} of {len(news)} captions were changed; "
+                    "undo takes them back."
+                ) from error
+            self._held.read_file(file)
+
+    def _searched(self, picture: Path) -> Searched:
+        held = self._held[picture]
+        return Searched(
+            held.lower,
+            picture.name.lower(),
+            self.subject(picture).lower(),
+            lambda: {name for _, _, name in held.tags},
+            lambda: self._states(picture, held),
+        )
+
+    def _states(self, picture: Path, held: HeldCaption) -> set[str]:
+        empty = not held.problem and not held.text.strip()
+        states = {"hand": "edited", "captioner": "draft"}
+        found = {"empty" if empty else "", "problem" if held.problem else "", states.get(self._status(picture), "")}
+        return found - {""}
+
+    def _status(self, picture: Path) -> str:
+        held = self._held[picture]
+        by, wrote = self._journal.written_by(self._path(held.file)) or ("", 0)
+        return "hand" if by and wrote != checksum(held.content) else by
+
+    def _path(self, file: Path) -> str:
+        """Return a file's path as the journal has it."""
+        inside = self._root and file.is_relative_to(self._root)
+        return (file.relative_to(self._root) if inside and self._root else file).as_posix()
+
+    def _file(self, path: str) -> Path:
+        """Return the file that the journal means, in the folder that its subject has by now."""
+        file = self._root / path if self._root else Path(path)
+        return folders.by_now(file.parent) / file.name
 
 
-def _captions(count: int) -> str:
-    return "1 caption" if count == 1 else f"{count} captions"
-
-
-def _still_says(picture: Path, caption: str) -> bool:
-    try:
-        return picture.exists() and captions.read(picture) == caption
-    except DatasetError:
-        return False
-
-
-def _needed(tag: str) -> list[str]:
-    found = captions.tags(tag)
-    if not found:
-        raise DatasetError("No tag is given. Write one, or several with commas between them.")
-    return found
-
-
-def _words(text: str) -> re.Pattern[str]:
-    tidy = " ".join(text.split())
-    if not tidy:
-        raise DatasetError("No words to replace are given. Write what to look for.")
-    return re.compile(rf"(?<!\w){re.escape(tidy)}(?!\w)", re.IGNORECASE)
-
-
-def _matcher(search: str) -> Callable[[Path, str], bool]:
-    terms: Sequence[tuple[str, str, str]] = [
-        (minus, prefix, text.strip('"').lower()) for minus, prefix, text in _TERM.findall(search)
-    ]
-
-    def occurs(prefix: str, text: str, picture: Path, caption: str) -> bool:
-        if prefix == "tag:":
-            return text in (tag.lower() for tag in captions.tags(caption))
-        return text in (picture.name.lower() if prefix == "name:" else caption.lower())
-
-    def fits(picture: Path, caption: str) -> bool:
-        return all(occurs(prefix, text, picture, caption) != bool(minus) for minus, prefix, text in terms if text)
-
-    return fits
+def _few(names: Sequence[str], most: int = 5) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -210,7 +210,7 @@ class Curation:
     def _aimed(self, move: Move, names: Names, outcome: Outcome) -> Move | None:
         """Aim a move at where its picture and its folder are by now; None where the picture is another, or gone."""
         places = (self.project.root / path for path in (move.source, move.target))
-        source, target = (_by_now(place.parent) / place.name for place in places)
+        source, target = (folders.by_now(place.parent) / place.name for place in places)
         if source.exists() and self._same(move)(source):
             return self._planned(source, names.again(source, target))
         outcome.problems.append(f"{source.name} stays as it is: it was moved or changed elsewhere since then.")
@@ -236,7 +236,7 @@ class Curation:
             return folder
         inside = folder.relative_to(self.project.discarded)
         in_reg = inside.parts[:1] == (self.project.reg.name,)
-        return _by_now(self.project.root / inside if in_reg else self.project.img / inside)
+        return folders.by_now(self.project.root / inside if in_reg else self.project.img / inside)
 
 
 def discard(picture: Path, discarded: Path) -> Path:
@@ -266,15 +266,6 @@ def _one(picture: Path, outcome: Outcome) -> Path:
     if outcome.problems:
         raise DatasetError(outcome.problems[0])
     return outcome.done.get(picture, picture)
-
-
-def _by_now(folder: Path) -> Path:
-    """Return a subject's folder, under the name that it has since its repeats were changed."""
-    was = folders.parse(folder)
-    if was is None or folder.exists():
-        return folder
-    same = folders.named(folder.parent, was.words)
-    return same[0].folder if same else folder
 
 
 def _counted(names: Sequence[str]) -> str:

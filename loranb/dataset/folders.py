@@ -72,6 +72,15 @@ def named(img: Path, words: str) -> list[Subject]:
     return sorted((s for s in subjects(img) if _key(s.words) == key), key=lambda subject: subject.repeats)
 
 
+def by_now(folder: Path) -> Path:
+    """Return a subject's folder, under the name that it has since its repeats were changed."""
+    was = parse(folder)
+    if was is None or folder.exists():
+        return folder
+    same = named(folder.parent, was.words)
+    return same[0].folder if same else folder
+
+
 def tidy(words: str) -> str:
     """Return a subject's words as its folder's name has them.
 

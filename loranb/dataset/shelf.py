@@ -121,7 +121,7 @@ class Shelf:
             with contextlib.suppress(FileExistsError):
                 _copy(caption, target)
         else:
-            captions.write(picture, caption)
+            captions.write(picture, captions.one_line(caption))
         return target
 
     def _copy_mask(self, mask: Path | None, picture: Path) -> Path | None:

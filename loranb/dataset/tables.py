@@ -133,7 +133,7 @@ def _write(row: dict[str, Any], target: Path, name: str) -> int:
         path = target / f"{name}{suffix}"
     path.write_bytes(content)
     if words := caption_of(row):
-        captions.write(path, words)
+        captions.write(path, captions.one_line(words))
     return len(content)
 
 

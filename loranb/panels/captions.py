@@ -29,7 +29,7 @@ class CaptionsPanel(Panel):
 
     def __init__(self, project: Project):
         self.project = project
-        self.store = CaptionStore.load(project.img)
+        self.store = CaptionStore.load(project)
         self.count, self.notice = w.HTML(), w.HTML()
         self._listing = False
         self.search = w.Text(placeholder=f"Search: {SEARCH_HELP}", layout=w.Layout(flex="1 1 300px", width="auto"))
@@ -61,10 +61,8 @@ class CaptionsPanel(Panel):
         self._recount()
 
     def _loaded(self) -> CaptionStore:
-        """Load the captions; what can be undone is kept."""
-        store = CaptionStore.load(self.project.img)
-        store.edits = self.store.edits
-        return store
+        """Load the captions."""
+        return CaptionStore.load(self.project)
 
     def _observe(self) -> None:
         for widget in (self.search, self.order):
@@ -101,11 +99,11 @@ class CaptionsPanel(Panel):
             text, kind = f"{done} of {total} captioned; the others go by the name of their folder.", "warning"
         self.count.value = message(kind, text)
         self.auto.show_count(len(self.store.without_caption()))
-        self.bulk.undo.disabled = not self.store.edits
+        self.bulk.undo.disabled = not self.store.can_undo
         self._list_tags()
 
     def _list_tags(self, anew: bool = False) -> None:
-        options = [(f"{tag}  ({count})", tag) for tag, count in self.store.tag_frequency().items()]
+        options = [(f"{tag}  ({count})", tag) for tag, count in self.store.tag_counts().items()]
         if anew or tuple(options) != tuple(self.tag_list.options):
             self._listing = True  # filling the list may choose its first line, which nobody clicked
             self.tag_list.options = options
@@ -137,7 +135,7 @@ class CaptionsPanel(Panel):
         unreadable: list[str] = []
         try:
             texts = captions_of(pictures, name, source, (progress, unreadable))
-            done = self.store.apply(f"captions by {name}", texts)
+            done = self.store.apply(f"captions by {name}", texts, by="captioner")
         finally:
             self.grid.refresh()
             self._recount()
@@ -163,7 +161,7 @@ class CaptionCard(w.HBox):
         """Show a picture and its caption."""
         store = self._store()
         self._picture = None  # what is put into the box now is no edit
-        caption, problem = store.caption(picture), store.problems.get(picture, "")
+        caption, problem = store.text(picture), store.problems.get(picture, "")
         problem = show_thumbnail(self.image, picture, self._pictures) or problem
         name = escape(picture.name)
         self.name.value = f'<div class="lb-name" title="{name}">{name}</div>'

@@ -44,7 +44,7 @@ def test_filling_a_card_writes_nothing(shown_captions, drawn_project):
     shown_captions.search.value = ""
     shown_captions.order.value = "longest first"
     assert {path: path.stat().st_mtime_ns for path in drawn_project.img.rglob("*.txt")} == before
-    assert shown_captions.store.edits == []
+    assert shown_captions.store.can_undo == ""
 
 
 def test_a_search_shows_what_fits_and_says_when_nothing_does(shown_captions):

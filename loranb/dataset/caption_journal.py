@@ -1,0 +1,245 @@
+"""What was done to a project's captions, a line each, so that all of it can be undone, also after a restart.
+
+A line holds the bytes of each file before and after. It is on the disk before the first file is written, so
+an edit that a lost machine cut short can be undone like any other: what a file holds tells how far it got.
+Lines of one number are one edit. An undoing is written down when it is done; cut short, it is done again.
+"""
+
+import contextlib
+import json
+import os
+import threading
+import time
+import uuid
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from loranb.errors import DatasetError
+from loranb.files import write_text
+
+LONGEST = 2**24  # bytes; a longer journal is cut down to the last edits that fill half of that: 30 of 1,000 captions
+PATIENCE = 10  # seconds to wait for another program that changes captions (assumed)
+By = Literal["hand", "bulk", "captioner"]
+
+
+class Written(NamedTuple):
+    """A file that was written; None stands for no file."""
+
+    before: bytes | None
+    after: bytes | None
+
+
+@dataclass
+class CaptionEdit:
+    """One change to one or many captions: what each file held, by its path within the project."""
+
+    what: str
+    by: By = "hand"
+    files: dict[str, Written] = field(default_factory=dict)
+    number: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    def line(self) -> dict[str, Any]:
+        """Return what `CaptionJournal` reads."""
+        files = [[path, _text(was.before), _text(was.after)] for path, was in self.files.items()]
+        at = round(time.time(), 3)
+        return {"edit": self.number, "what": self.what, "by": self.by, "at": at, "files": files}
+
+    def take(self, line: Mapping[str, Any]) -> None:
+        """Add what a line of the same number says: the first bytes before, the last bytes after."""
+        for path, before, after in line["files"]:
+            first = self.files[path].before if path in self.files else _bytes(before)
+            self.files[path] = Written(first, _bytes(after))
+
+
+class CaptionJournal:
+    """The edits of a project's captions, as the file tells them, whoever writes into it.
+
+    Args:
+        file: need not be there; None remembers the edits as long as this lives.
+    """
+
+    def __init__(self, file: Path | None):
+        self.file = file
+        self.done: list[CaptionEdit] = []  # what can be undone, the latest at the end
+        self.undone: list[CaptionEdit] = []  # what can be done again, the latest at the end
+        self._lock = threading.RLock()
+        self._alone = False
+        self._forgotten: dict[str, tuple[By, int]] = {}  # who wrote what last, of edits that were cut off
+        self._read_to: tuple[int, int] = (0, 0)  # the file, and how much of it has been read
+        self._statuses: dict[str, tuple[By, int]] | None = None
+        self.reload()
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other threads and programs from changing captions meanwhile, and see what they did before.
+
+        Raises:
+            DatasetError: another one does not end.
+        """
+        with self._lock:
+            if self._alone:
+                yield
+                return
+            with contextlib.ExitStack() as stack:
+                if self.file:
+                    stack.enter_context(_locked(self.file.parent))
+                self._alone = True
+                stack.callback(setattr, self, "_alone", False)
+                self.reload()
+                yield
+
+    def reload(self) -> None:
+        """Read what was written into the file since."""
+        if self.file is None:
+            return
+        with self._lock, contextlib.suppress(FileNotFoundError):
+            stat = self.file.stat()
+            same = stat.st_ino == self._read_to[0] and stat.st_size >= self._read_to[1]
+            if same and stat.st_size == self._read_to[1]:
+                return
+            start = self._read_to[1] if same else 0
+            if not same:
+                self.done, self.undone, self._forgotten = [], [], {}
+            with self.file.open("rb") as file:
+                file.seek(start)
+                whole = file.read().rpartition(b"\n")[0]
+            for line in whole.split(b"\n"):
+                with contextlib.suppress(ValueError, LookupError, TypeError, AttributeError):
+                    self._take(json.loads(line))
+            self._read_to = (stat.st_ino, start + len(whole) + bool(whole))
+
+    def begin(self, edit: CaptionEdit) -> None:
+        """Write down what is about to be done; an edit that is known by its number goes on."""
+        self._write(edit.line())
+
+    def moved(self, kind: Literal["undo", "redo"], edit: CaptionEdit) -> None:
+        """Write down that an edit was undone or done again."""
+        self._write({kind: edit.number, "at": round(time.time(), 3)})
+
+    def written_by(self, path: str) -> tuple[By, int] | None:
+        """Say who wrote a file last, and the checksum of what was written."""
+        with self._lock:
+            if self._statuses is None:
+                self._statuses = dict(self._forgotten)
+                for edit in self.done:
+                    for file, was in edit.files.items():
+                        self._note(self._statuses, file, edit.by, was.after)
+            return self._statuses.get(path)
+
+    @staticmethod
+    def _note(statuses: dict[str, tuple[By, int]], path: str, by: By, after: bytes | None) -> None:
+        last = statuses.get(path)
+        if by == "bulk":  # a change to many leaves a draft a draft
+            if last is None:
+                return
+            by = last[0]
+        statuses[path] = (by, checksum(after))
+
+    def _take(self, line: dict[str, Any]) -> None:
+        self._statuses = None
+        if "edit" in line:
+            edit = next((edit for edit in reversed(self.done) if edit.number == line["edit"]), None)
+            if edit is None:
+                edit = CaptionEdit(line["what"], line["by"], {}, line["edit"])
+                self.done.append(edit)
+            edit.take(line)
+            self.undone.clear()
+        elif "forgotten" in line:
+            self._forgotten = {path: (by, sum_) for path, by, sum_ in line["forgotten"]}
+        else:
+            kind = "undo" if "undo" in line else "redo"
+            source, target = (self.done, self.undone) if kind == "undo" else (self.undone, self.done)
+            place = next(place for place in reversed(range(len(source))) if source[place].number == line[kind])
+            target.append(source.pop(place))
+
+    def _write(self, line: dict[str, Any]) -> None:
+        if self.file is None:
+            self._take(line)
+            return
+        try:
+            self._append(line)
+            self.reload()
+            if self.file.stat().st_size > LONGEST and not self.undone:
+                self._shorten()
+        except OSError as error:
+            raise DatasetError(f"{self.file} cannot be written: {error.strerror}. Nothing was changed.") from error
+
+    def _append(self, line: dict[str, Any]) -> None:
+        assert self.file
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        with self.file.open("ab+") as file:
+            file.seek(max(0, file.tell() - 1))
+            torn = file.read(1) not in (b"", b"\n")  # a line that was cut off stays alone
+            file.write((b"\n" if torn else b"") + _line(line))
+            file.flush()
+            os.fsync(file.fileno())
+
+    def _shorten(self) -> None:
+        """Write the file anew with the latest edits, one at least, and who wrote what before them."""
+        assert self.file
+        kept: list[bytes] = []
+        for edit in reversed(self.done):
+            text = _line(edit.line())
+            if kept and sum(map(len, kept)) + len(text) > LONGEST // 2:
+                break
+            kept.insert(0, text)
+        for edit in self.done[: len(self.done) - len(kept)]:
+            for path, was in edit.files.items():
+                self._note(self._forgotten, path, edit.by, was.after)
+        forgotten = [[path, by, sum_] for path, (by, sum_) in self._forgotten.items()]
+        write_text(self.file, (_line({"forgotten": forgotten}) + b"".join(kept)).decode())
+        self.reload()
+
+
+def checksum(content: bytes | None) -> int:
+    """Return a number by which to know what a file holds."""
+    return zlib.crc32(content or b"")
+
+
+def _line(line: dict[str, Any]) -> bytes:
+    return json.dumps(line).encode() + b"\n"  # in ASCII: names and captions may hold bytes that are no UTF-8
+
+
+def _text(content: bytes | None) -> str | None:
+    return None if content is None else content.decode("utf-8", "surrogateescape")
+
+
+def _bytes(text: str | None) -> bytes | None:
+    return None if text is None else text.encode("utf-8", "surrogateescape")
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Keep other programs out of a folder, where the system can: Windows and some network drives cannot."""
+    try:
+        import fcntl
+
+        handle = os.open(folder, os.O_RDONLY)
+    except (ImportError, OSError):
+        yield
+        return
+    try:
+        until = time.monotonic() + PATIENCE
+        while not _take_lock(fcntl, handle):
+            if time.monotonic() > until:
+                raise DatasetError(
+                    f"Another program has been changing the captions of {folder} for {PATIENCE} seconds. "
+                    "Nothing was changed; try again when it is done."
+                )
+            time.sleep(0.01)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _take_lock(fcntl: Any, handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # no locks on this drive
+        return True
+    return True
