@@ -6,14 +6,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
 WORDS = (
     ("a", "an", "the", "of", "in", "on", "with", "and", "picture", "photo", "cat", "dog", "house", "castle", "tree")
     + ("sky", "red", "blue", "green", "black", "white", "woman", "man", "hat", "sits", "stands", "runs", "night", "day")
-    + ("what", "does", "image", "describe", "in", "detail", "is", "shown", "paragraph", "user", "assistant", "question")
+    + ("What", "does", "image", "describe?", "Describe", "detail", "what", "is", "shown", "image.", "paragraph")
+    + ("User:", "Assistant:")
 )
+IMAGENET_MEAN, IMAGENET_STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]  # as of everything trained on it
 CLIP_MEAN, CLIP_STD = [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711]  # published with CLIP
 
 
@@ -23,6 +26,12 @@ def picture(seed: int, size: tuple[int, int] = (60, 40)) -> Image.Image:
     small = Image.new("RGB", (4, 4))
     small.putdata([tuple(draw.randrange(256) for _ in range(3)) for _ in range(16)])
     return small.resize(size, Image.Resampling.NEAREST)
+
+
+def prepared(shown: Image.Image, side: int, mean: list[float], deviation: list[float]) -> np.ndarray:
+    """Squeeze a picture into a square, bicubic, and normalise it; shape (side, side, 3)."""
+    resized = np.asarray(shown.resize((side, side), Image.Resampling.BICUBIC), np.float64) / 255
+    return (resized - mean) / deviation
 
 
 def loosen(model: Any, seed: int = 0) -> Any:
@@ -145,4 +154,38 @@ def _blip2(folder: Path, language: str) -> Path:
         tokenizer,
         preprocessor_config=processor,
         processor_config={"processor_class": "Blip2Processor", "num_query_tokens": 4},
+    )
+
+
+@pytest.fixture(scope="session")
+def tiny_florence2(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Florence-2 with a vocabulary of `WORDS`, pictures of 768 pixels as published."""
+    from tokenizers.processors import TemplateProcessing
+    from transformers import Florence2Config, Florence2ForConditionalGeneration
+
+    special = {"bos_token": "<s>", "pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>"}
+    tokenizer = word_tokenizer(special, ("<image>",))
+    tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
+        single="<s> $A </s>", special_tokens=[("<s>", tokenizer.bos_token_id), ("</s>", tokenizer.eos_token_id)]
+    )
+    tokenizer._set_model_specific_special_tokens({"image_token": "<image>"})
+    text = {"model_type": "bart", "vocab_size": len(tokenizer), "d_model": 32, "max_position_embeddings": 1024}
+    text |= {"encoder_layers": 1, "decoder_layers": 2, "encoder_ffn_dim": 32, "decoder_ffn_dim": 32, "dropout": 0.0}
+    text |= {"encoder_attention_heads": 2, "decoder_attention_heads": 2, "decoder_start_token_id": 2}
+    text |= {"bos_token_id": 0, "pad_token_id": 1, "eos_token_id": 2, "forced_eos_token_id": 2}
+    vision = {"embed_dim": (8, 8, 16, 16), "depths": (1, 1, 1, 1), "num_heads": (1, 1, 2, 2), "projection_dim": 32}
+    vision |= {"num_groups": (1, 1, 2, 2)}
+    image = tokenizer.convert_tokens_to_ids("<image>")
+    config = Florence2Config(text_config=text, vision_config=vision, image_token_id=image)
+    processor = {"image_processor_type": "CLIPImageProcessor", "processor_class": "Florence2Processor"}
+    processor |= {"do_resize": True, "do_center_crop": False, "do_normalize": True, "do_rescale": True}
+    processor |= {"image_mean": IMAGENET_MEAN, "image_std": IMAGENET_STD, "resample": 3, "image_seq_length": 577}
+    processor |= {"size": {"height": 768, "width": 768}, "crop_size": {"height": 768, "width": 768}}
+    folder = tmp_path_factory.mktemp("florence2")
+    return publish(
+        folder,
+        loosen(Florence2ForConditionalGeneration(config)),
+        tokenizer,
+        preprocessor_config=processor,
+        processor_config={"processor_class": "Florence2Processor"},
     )
