@@ -189,3 +189,82 @@ def tiny_florence2(tmp_path_factory: pytest.TempPathFactory) -> Path:
         preprocessor_config=processor,
         processor_config={"processor_class": "Florence2Processor"},
     )
+
+
+@pytest.fixture(scope="session")
+def tiny_vlm(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """A vision-language model of the asked kind ("idefics3" or "llava"), with a chat template."""
+    made: dict[str, Path] = {}
+
+    def make(kind: str) -> Path:
+        if kind not in made:
+            made[kind] = {"idefics3": _idefics3, "llava": _llava}[kind](tmp_path_factory.mktemp(kind))
+        return made[kind]
+
+    return make
+
+
+TEMPLATE = (
+    "{% for message in messages %}User: {% for part in message['content'] %}{% if part['type'] == 'image' %}"
+    "<image>{% else %} {{ part['text'] }}{% endif %}{% endfor %}{% endfor %}"
+    "{% if add_generation_prompt %} Assistant:{% endif %}"
+)
+
+
+def _llama(tokenizer: Any) -> dict[str, Any]:
+    text = {"model_type": "llama", "vocab_size": len(tokenizer), "hidden_size": 32, "intermediate_size": 32}
+    text |= {"num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 2}
+    text |= {"pad_token_id": tokenizer.pad_token_id, "max_position_embeddings": 2048}
+    return text | {"bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id}
+
+
+def _idefics3(folder: Path) -> Path:
+    from transformers import Idefics3Config, Idefics3ForConditionalGeneration
+
+    special = {"bos_token": "<s>", "pad_token": "<pad>", "eos_token": "<end_of_utterance>", "unk_token": "<unk>"}
+    rows = tuple(f"<row_{row}_col_{column}>" for row in range(1, 4) for column in range(1, 4))
+    extra = ("<image>", "<fake_token_around_image>", "<global-img>", "<end_of_text>", *rows)
+    tokenizer = word_tokenizer(special, extra)
+    vision = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+    vision |= {"image_size": 32, "patch_size": 8}
+    image = tokenizer.convert_tokens_to_ids("<image>")
+    config = Idefics3Config(
+        text_config=_llama(tokenizer), vision_config=vision, image_token_id=image, scale_factor=2,
+        pad_token_id=tokenizer.pad_token_id,
+    )  # fmt: skip
+    processor = {"image_processor_type": "Idefics3ImageProcessor", "processor_class": "Idefics3Processor"}
+    processor |= {"do_convert_rgb": True, "do_image_splitting": True, "do_normalize": True, "do_pad": True}
+    processor |= {"do_rescale": True, "do_resize": True, "image_mean": [0.5] * 3, "image_std": [0.5] * 3}
+    processor |= {"max_image_size": {"longest_edge": 32}, "size": {"longest_edge": 64}, "resample": 1}
+    return publish(
+        folder,
+        loosen(Idefics3ForConditionalGeneration(config)),
+        tokenizer,
+        preprocessor_config=processor,
+        processor_config={"processor_class": "Idefics3Processor", "image_seq_len": 4},
+        chat_template={"chat_template": TEMPLATE},
+    )
+
+
+def _llava(folder: Path) -> Path:
+    from transformers import LlavaConfig, LlavaForConditionalGeneration
+
+    special = {"bos_token": "<s>", "pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>"}
+    tokenizer = word_tokenizer(special, ("<image>",))
+    vision = {"model_type": "clip_vision_model", "hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 3}
+    vision |= {"num_attention_heads": 2, "image_size": 32, "patch_size": 8, "projection_dim": 16}
+    image = tokenizer.convert_tokens_to_ids("<image>")
+    config = LlavaConfig(text_config=_llama(tokenizer), vision_config=vision, image_token_index=image)
+    processor = {"image_processor_type": "CLIPImageProcessor", "processor_class": "LlavaProcessor"}
+    processor |= {"do_center_crop": True, "do_convert_rgb": True, "do_normalize": True, "do_rescale": True}
+    processor |= {"do_resize": True, "image_mean": CLIP_MEAN, "image_std": CLIP_STD, "resample": 3}
+    processor |= {"size": {"shortest_edge": 32}, "crop_size": {"height": 32, "width": 32}}
+    layout = {"processor_class": "LlavaProcessor", "patch_size": 8, "vision_feature_select_strategy": "default"}
+    return publish(
+        folder,
+        loosen(LlavaForConditionalGeneration(config)),
+        tokenizer,
+        preprocessor_config=processor,
+        processor_config=layout | {"num_additional_image_tokens": 1},
+        chat_template={"chat_template": TEMPLATE},
+    )
