@@ -42,6 +42,7 @@ ALIKE = 0.975  # correlation; see above
 _MAY_PHASH, _MAY_DHASH = 16, 12  # bits of 64 that may differ
 _PLAIN = 3.0  # grey levels of deviation; what is plainer is like everything
 _AT_ONCE = 256  # pairs
+_ROWS = 64  # pictures whose hashes are compared with all others at a time, to bound the memory
 _ENOUGH = 3  # pairs of two groups that are unlike; then the groups are
 _SIZES = (12, 24, 48)  # pixels; a shift is found where it is small
 _STEPS = 6  # of Gauss and Newton at each
@@ -58,9 +59,9 @@ class Likeness(NamedTuple):
     hashes: tuple[str, str, str, str]  # phash, dhash, and both of the mirrored picture, in hexadecimal
     small: str  # SIDE x SIDE grey levels, in base 64
 
-    def pixels(self) -> Planes:
+    def pixels(self) -> NDArray[np.uint8]:
         """Return the small picture, (SIDE, SIDE)."""
-        return np.frombuffer(base64.b64decode(self.small), np.uint8).reshape(SIDE, SIDE).astype(np.float32)
+        return np.frombuffer(base64.b64decode(self.small), np.uint8).reshape(SIDE, SIDE)
 
 
 class Pair(NamedTuple):
@@ -96,7 +97,8 @@ def alike(pictures: Sequence[Likeness]) -> list[Pair]:
         pairs, unlike = _candidates(pictures, mirrored), Counter()
         while pairs:
             now, pairs = _next(pairs, groups, unlike)
-            one, other = pixels[[pair[0] for pair in now]], others[[pair[1] for pair in now]]
+            which = np.array(now, dtype=np.intp).reshape(-1, 2)
+            one, other = pixels[which[:, 0]].astype(np.float32), others[which[:, 1]].astype(np.float32)
             for pair, same in zip(now, _correlation(one, other) >= ALIKE, strict=True):
                 if same:
                     groups.join(*pair)
@@ -165,8 +167,8 @@ def _candidates(pictures: Sequence[Likeness], mirrored: bool) -> list[tuple[int,
     """List the pairs whose hashes are near, the nearest first."""
     hashes = np.array([[int(part, 16) for part in picture.hashes] for picture in pictures], np.uint64)
     pairs, distances = [], []
-    for start in range(0, len(hashes), _AT_ONCE):
-        some = hashes[start : start + _AT_ONCE]
+    for start in range(0, len(hashes), _ROWS):
+        some = hashes[start : start + _ROWS]
         by_phash, by_dhash = (
             np.bitwise_count(some[:, None, which] ^ hashes[None, :, which + 2 * mirrored]) for which in (0, 1)
         )
