@@ -90,6 +90,11 @@ def plan(settings: Settings, images: Sequence[TrainingImage]) -> Plan:
     )
 
 
+def whole_steps(value: float, steps: int) -> int:
+    """Turn a share of a run's steps (below 1) or a number of them (from 1 on) into steps of a run of `steps`."""
+    return min(steps, round(value * steps) if value < 1 else int(value))
+
+
 def _bucket(size: Size, planned: Sequence[PlannedImage], batch_size: int) -> BucketPlan:
     members = [p.image for p in planned if p.fit.bucket == size]
     items = sum(image.repeats for image in members)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from loranb.dataset.captions import tag_frequency
 from loranb.lora.file import as_text
-from loranb.plan import Plan
+from loranb.plan import Plan, whole_steps
 from loranb.settings import Settings, fields
 
 MODELSPEC = "1.0.1"
@@ -41,7 +41,7 @@ def metadata(settings: Settings, plan: Plan, base: Mapping[str, str], moment: Mo
 
 
 def _kohya(settings: Settings, plan: Plan, base: Mapping[str, str], moment: Moment) -> dict[str, object]:
-    side = settings.dataset.resolution
+    side, optimizer = settings.dataset.resolution, settings.optimizer
     return {
         "ss_session_id": moment.session,
         "ss_training_started_at": moment.started,
@@ -54,9 +54,9 @@ def _kohya(settings: Settings, plan: Plan, base: Mapping[str, str], moment: Mome
         "ss_v2": False,
         "ss_mixed_precision": settings.memory.precision.replace("fp32", "no"),
         "ss_resolution": f"({side}, {side})",
-        "ss_learning_rate": settings.optimizer.learning_rate,
-        "ss_optimizer": f"torch.optim.adamw.AdamW(weight_decay={settings.optimizer.weight_decay:g})",
-        "ss_lr_warmup_steps": warmup_steps(settings, plan),
+        "ss_learning_rate": optimizer.learning_rate,
+        "ss_optimizer": f"torch.optim.adamw.AdamW(weight_decay={optimizer.weight_decay:g})",
+        "ss_lr_warmup_steps": 0 if optimizer.schedule == "constant" else whole_steps(optimizer.warmup, plan.steps),
         "ss_num_train_images": plan.items,
         "ss_num_reg_images": 0,
         "ss_num_batches_per_epoch": plan.batches_per_epoch,
@@ -98,8 +98,3 @@ def _folders(plan: Plan) -> dict[str, dict[str, int]]:
         entry = found.setdefault(planned.image.folder, {"n_repeats": planned.image.repeats, "img_count": 0})
         entry["img_count"] += 1
     return found
-
-
-def warmup_steps(settings: Settings, plan: Plan) -> int:
-    """Return how many steps the learning rate rises."""
-    return round(settings.optimizer.warmup * plan.steps)

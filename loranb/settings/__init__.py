@@ -26,10 +26,10 @@ from loranb.settings.groups import (
     LoraSettings,
     MemorySettings,
     ModelSettings,
-    OptimizerSettings,
     SampleSettings,
     SavingSettings,
 )
+from loranb.settings.learning import OptimizerSettings
 
 PRESETS = Path(__file__).parent.parent / "presets"
 

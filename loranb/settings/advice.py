@@ -1,6 +1,6 @@
 """What is allowed but unwise."""
 
-from loranb.settings import Settings
+from loranb.settings import OptimizerSettings, Settings
 
 
 def advice(settings: Settings) -> list[str]:
@@ -25,5 +25,27 @@ def advice(settings: Settings) -> list[str]:
         said.append(
             f"dataset.resolution = {dataset.resolution} lies outside the buckets ({dataset.bucket_min} to "
             f"{dataset.bucket_max}); the bounds are widened to include it."
+        )
+    said += _on_schedule(settings.optimizer)
+    return said
+
+
+def _on_schedule(optimizer: OptimizerSettings) -> list[str]:
+    said = []
+    if optimizer.schedule == "cosine_with_min_lr" and optimizer.schedule_floor == 0:
+        said.append(
+            "optimizer.schedule = 'cosine_with_min_lr' with optimizer.schedule_floor = 0 ends at nought, as cosine "
+            "does. Give a share of the learning rate to end at, such as 0.1."
+        )
+    if optimizer.schedule == "cosine_with_restarts" and optimizer.schedule_cycles == 1:
+        said.append(
+            "optimizer.schedule = 'cosine_with_restarts' with optimizer.schedule_cycles = 1 never begins anew: it is "
+            "cosine. Give 2 or more cycles, or choose cosine."
+        )
+    shares = optimizer.warmup < 1 and optimizer.schedule_decay < 1
+    if optimizer.schedule == "warmup_stable_decay" and shares and optimizer.warmup + optimizer.schedule_decay >= 1:
+        said.append(
+            "optimizer.warmup and optimizer.schedule_decay together take up the whole run: warmup_stable_decay never "
+            "stays level. Shorten one of them."
         )
     return said

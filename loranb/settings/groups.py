@@ -172,67 +172,6 @@ class LoraSettings(Group):
     )
 
 
-class OptimizerSettings(Group):
-    """Learning."""
-
-    learning_rate: float = setting(
-        1e-4,
-        "How far each step moves the U-Net's LoRA. Too high burns the pictures in and breaks others; too low learns "
-        "nothing. 1e-4 is the usual start for AdamW (kohya's default).",
-        gt=0,
-        le=10,
-        kohya="unet_lr",
-        ss="ss_unet_lr",
-    )
-    text_encoder_learning_rate: float | None = setting(
-        None,
-        "The same for the text encoder. Blank means half of the learning rate: words need less.",
-        ge=0,
-        le=10,
-        kohya="text_encoder_lr",
-        ss="ss_text_encoder_lr",
-    )
-    schedule: Literal["constant", "cosine", "linear"] = setting(
-        "cosine",
-        "How the learning rate changes: constant; cosine: slowly, then faster, down to nought; linear: evenly down.",
-        kohya="lr_scheduler",
-        ss="ss_lr_scheduler",
-    )
-    warmup: float = setting(
-        0.05,
-        "Share of the steps over which the learning rate rises from nought. Guards the first steps against a rate "
-        "that is too high for them.",
-        ge=0,
-        lt=1,
-        kohya="lr_warmup",
-    )
-    weight_decay: float = setting(
-        0.01,
-        "How strongly AdamW pulls the LoRA towards nought. Rarely worth touching (AdamW's default).",
-        ge=0,
-        le=1,
-        advanced=True,
-    )
-    max_grad_norm: float = setting(
-        1.0,
-        "Gradients longer than this are shortened to it, so that one odd picture cannot throw the LoRA off. 0 is off.",
-        ge=0,
-        le=1000,
-        advanced=True,
-        kohya="max_grad_norm",
-        ss="ss_max_grad_norm",
-    )
-    min_snr_gamma: float | None = setting(
-        None,
-        "Weigh easy, low-noise steps less (Min-SNR); 5 in the paper. Blank is off. Helps to learn shapes sooner.",
-        gt=0,
-        le=100,
-        advanced=True,
-        kohya="min_snr_gamma",
-        ss="ss_min_snr_gamma",
-    )
-
-
 class LengthSettings(Group):
     """Length."""
 

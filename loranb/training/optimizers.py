@@ -6,7 +6,6 @@ import torch
 
 from loranb.lora.adapter import Adapter
 from loranb.settings import OptimizerSettings
-from loranb.training.schedules import factor
 
 
 def make_optimizer(adapter: Adapter, optimizer: OptimizerSettings) -> torch.optim.Optimizer:
@@ -24,19 +23,14 @@ def peak_rates(optimizer: OptimizerSettings) -> dict[str, float]:
     return {"unet": optimizer.learning_rate, "text_encoder": optimizer.text_encoder_learning_rate or 0.0}
 
 
-def set_learning_rates(
-    groups: Any, optimizer: OptimizerSettings, step: int, steps: int, warmup: int
-) -> dict[str, float]:
+def set_learning_rates(groups: Any, optimizer: OptimizerSettings, share: float) -> dict[str, float]:
     """Set each group's learning rate for the step to come, and return them by name.
 
     Args:
         groups: the torch optimizer, or accelerate's wrapper of one.
         optimizer: the settings.
-        step: steps already taken.
-        steps: all steps of the run.
-        warmup: steps over which the rate rises.
+        share: of their highest rates, as a schedule gives it.
     """
-    share = factor(optimizer.schedule, step, steps, warmup)
     peaks = peak_rates(optimizer)
     for group in groups.param_groups:
         group["lr"] = peaks[group["name"]] * share

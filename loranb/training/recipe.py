@@ -22,7 +22,6 @@ from loranb.errors import GenerationError, TrainingError
 from loranb.events import Ended, EpochEnded, Event, Preparing, Sampled, Saved, Started, Step, Warned
 from loranb.families import BaseModel
 from loranb.lora.adapter import attach
-from loranb.lora.metadata import warmup_steps
 from loranb.plan import Plan, plan
 from loranb.settings import Settings
 from loranb.training.batches import Batch, epoch_steps
@@ -33,6 +32,7 @@ from loranb.training.optimizers import make_optimizer, set_learning_rates
 from loranb.training.prompts import prepare_prompts
 from loranb.training.run import Run
 from loranb.training.sampling import draw_samples
+from loranb.training.schedules import schedule_for
 
 
 def train(run: Run) -> Iterator[Event]:
@@ -101,7 +101,7 @@ def _train(run: Run) -> Iterator[Event]:
     first = checkpoint.load()
     step, started = first, time.monotonic()
     epoch, epoch_losses = step // horizon.steps_per_epoch + 1, []
-    warmup = warmup_steps(settings, horizon)
+    schedule = schedule_for(settings.optimizer, horizon.steps)
     yield Started(
         steps=horizon.steps,
         epochs=horizon.epochs,
@@ -115,7 +115,7 @@ def _train(run: Run) -> Iterator[Event]:
     try:
         steps = epoch_steps(horizon, settings.dataset, settings.length.seed, first)
         for epoch, batches, closes_epoch in itertools.islice(steps, horizon.steps - first):
-            rates = set_learning_rates(optimizer, settings.optimizer, step, horizon.steps, warmup)
+            rates = set_learning_rates(optimizer, settings.optimizer, schedule.factor(step))
             losses = []
             for batch in batches:
                 loss = loss_of(batch)
