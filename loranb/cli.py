@@ -8,7 +8,6 @@ code is 0 when it is done, 1 for what the user can mend (a message, no traceback
 import argparse
 import json
 import sys
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -110,14 +109,9 @@ def _below(project: Any, path: Path) -> str:
 
 def _bar() -> Callable[[int, int, str], None]:
     """Say how far work is, on stderr, once a second and at its end."""
-    said = [time.monotonic()]
+    from loranb.dataset.progress import spoken
 
-    def tell_now_and_then(done: int, total: int, doing: str) -> None:
-        if time.monotonic() - said[0] >= 1 or done == total:
-            said[0] = time.monotonic()
-            tell(f"{done / total:4.0%} {doing}" if total else doing)
-
-    return tell_now_and_then
+    return spoken(tell)
 
 
 def _check(asked: argparse.Namespace) -> tuple[Report, str]:
@@ -128,18 +122,9 @@ def _check(asked: argparse.Namespace) -> tuple[Report, str]:
 
 
 def _caption(asked: argparse.Namespace) -> tuple[Report, str]:
-    from loranb.captioners.wd14 import DEFAULT, Options, load
-    from loranb.captioning import caption_project
+    from loranb.captioning.terminal import caption
 
-    project = open_project_here(asked.project)
-    source = "demo" if asked.captioner == "demo" else asked.model or DEFAULT
-    undesired = tuple(tag.strip() for tag in asked.undesired.split(",") if tag.strip())
-    tagger = load(Options(model=source))
-    done = caption_project(
-        project, tagger, asked.trigger, asked.overwrite, undesired, lambda n, total: tell(f"Captioned {n} of {total}")
-    )
-    named = {path.relative_to(project.root).as_posix(): caption for path, caption in done.items()}
-    return {"captions": named}, "\n".join(f"{name}: {caption}" for name, caption in named.items())
+    return caption(asked, _bar())
 
 
 def _plan(asked: argparse.Namespace) -> tuple[Report, str]:
@@ -251,6 +236,8 @@ def _run_folder(run: Path, runs: Path) -> Path:
 
 
 def _parser() -> argparse.ArgumentParser:
+    from loranb.captioning.terminal import add_arguments as add_caption_arguments
+
     parser = argparse.ArgumentParser(prog="loranb", description="From a pile of pictures to a tested LoRA.")
     parser.add_argument("--version", action="version", version=f"loranb {__version__}")
     verbs = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -288,13 +275,7 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("project", type=Path)
     check.add_argument("--kind", default="", metavar="KIND", help="what the LoRA is for: face, object, style or place")
 
-    caption = verb("caption", _caption, "write captions with a tagger")
-    caption.add_argument("project", type=Path)
-    caption.add_argument("--with", dest="captioner", default="wd14", choices=("wd14", "demo"))
-    caption.add_argument("--model", default="", help="a folder or a hub id, where the captioner has several")
-    caption.add_argument("--trigger", default="", help="a word to put first")
-    caption.add_argument("--undesired", default="", help="tags to leave out, with commas")
-    caption.add_argument("--overwrite", action="store_true", help="also where there is a caption already")
+    add_caption_arguments(verb("caption", _caption, "write captions with a captioner"))
 
     plan = verb("plan", _plan, "say what a training run will be")
     train = verb("train", _train, "train a LoRA, and follow it")

@@ -221,7 +221,7 @@ def _put(line: str, new: Sequence[str], at_end: bool) -> str:
     names = [name(t) for t in new]
     now = [name(t.text) for t in said if t.text]
     there = {name(t.text): t.text for t in reversed(said)}
-    texts = [respelled(there.get(name(t), t), t) for t in new]
+    texts = [respelled(there[name(t)], spelling(t)) if name(t) in there else t for t in new]
     if (now[-len(names) :] if at_end else now[: len(names)]) == names and len(set(now)) == len(now):
         spelled = dict(zip(names, texts, strict=True))
         return join(t._replace(text=spelled.get(name(t.text), t.text)) for t in said)

@@ -6,7 +6,6 @@ settings file, the command line, the plan and the metadata all read this declara
 reads the same object. There is no second default anywhere.
 """
 
-import difflib
 import textwrap
 import tomllib
 import typing
@@ -19,7 +18,7 @@ from pydantic import ValidationError
 
 from loranb.errors import SettingsError
 from loranb.files import write_text
-from loranb.settings.declaration import Group, SettingField
+from loranb.settings.declaration import Group, SettingField, fields_of, not_a_setting
 from loranb.settings.groups import (
     DatasetSettings,
     LengthSettings,
@@ -151,10 +150,7 @@ class Settings(Group):
 
 def grouped() -> list[tuple[str, list[SettingField]]]:
     """List the groups and their settings, in the order of the form."""
-    return [
-        (group, [SettingField(group, name, info) for name, info in _group_class(group).model_fields.items()])
-        for group in Settings.model_fields
-    ]
+    return [(group, fields_of(_group_class(group), group)) for group in Settings.model_fields]
 
 
 def fields() -> Iterator[SettingField]:
@@ -178,13 +174,8 @@ def _in_words(problem: Any) -> str:
     """Say one of pydantic's complaints as a sentence: what, which value, what is allowed."""
     path = ".".join(str(part) for part in problem["loc"][:2])
     if problem["type"] == "extra_forbidden":
-        known = [*_BY_PATH, *Settings.model_fields]
-        close = difflib.get_close_matches(path, known, n=1)
-        return f"{path} is not a setting" + (f"; did you mean {close[0]}?" if close else ".")
+        return not_a_setting(path, [*_BY_PATH, *Settings.model_fields])
     field = _BY_PATH.get(path)
-    if field is None:
-        return f"{path} = {problem['input']!r}; expected a table of settings."
-    wanted = {bool: "true or false", int: "a whole number", float: "a number", str: "text", tuple: "lines of text"}
-    allowed = field.allowed_in_words.strip(" ()")
-    expected = f"one of {allowed}" if field.choices else wanted[field.kind] + (f", {allowed}" if allowed else "")
-    return f"{path} = {problem['input']!r}; expected {expected}{', or blank' if field.optional else ''}."
+    return (
+        field.complaint(problem["input"]) if field else f"{path} = {problem['input']!r}; expected a table of settings."
+    )

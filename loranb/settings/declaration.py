@@ -1,11 +1,15 @@
 """How a setting is declared, and what is derived from a declaration: label, bounds, help, kohya's name for it."""
 
+import difflib
 import types
 import typing
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
+
+from loranb.errors import SettingsError
 
 if TYPE_CHECKING:
     from loranb.settings import Settings
@@ -141,6 +145,51 @@ class SettingField(NamedTuple):
         if self.kind is tuple:
             return tuple(line.strip() for line in text.splitlines() if line.strip())
         return None if self.optional and not text else text
+
+    def complaint(self, value: Any) -> str:
+        """Say that it cannot have a value, and what it can be."""
+        wanted = {bool: "true or false", int: "a whole number", float: "a number", str: "text", tuple: "lines of text"}
+        allowed = self.allowed_in_words.strip(" ()")
+        expected = f"one of {allowed}" if self.choices else wanted[self.kind] + (f", {allowed}" if allowed else "")
+        return f"{self.path} = {value!r}; expected {expected}{', or blank' if self.optional else ''}."
+
+
+Declared = TypeVar("Declared", bound=Group)
+
+
+def fields_of(group: type[Group], name: str) -> list[SettingField]:
+    """List a group's settings in the order of their declaration; `name` is what the group goes by."""
+    return [SettingField(name, field, info) for field, info in group.model_fields.items()]
+
+
+def filled(group: type[Declared], name: str, values: Mapping[str, Any]) -> Declared:
+    """Make a group of values, texts as a form or a command line has them; what is absent keeps its default.
+
+    Raises:
+        SettingsError: with every value that cannot be used, and every name that is no setting's.
+    """
+    fields = {field.name: field for field in fields_of(group, name)}
+    parsed = {
+        key: fields[key].parse(value) if isinstance(value, str) and key in fields else value
+        for key, value in values.items()
+    }
+    try:
+        return group.model_validate(parsed)
+    except ValidationError as error:
+        wrong = dict.fromkeys(str(problem["loc"][0]) for problem in error.errors())
+        said = [
+            fields[key].complaint(values.get(key, fields[key].info.default))
+            if key in fields
+            else not_a_setting(f"{name}.{key}", (field.path for field in fields.values()))
+            for key in wrong
+        ]
+        raise SettingsError(said) from error
+
+
+def not_a_setting(path: str, known: Iterable[str]) -> str:
+    """Say that there is no setting of this name, and which comes near."""
+    close = difflib.get_close_matches(path, list(known), n=1)
+    return f"{path} is not a setting" + (f"; did you mean {close[0]}?" if close else ".")
 
 
 def _number(value: float) -> str:
