@@ -51,14 +51,17 @@ def headings(report: Report) -> list[Heading]:
     return sorted(lines, key=lambda line: (severity_rank(line.severity), -line.pictures))
 
 
-def verdict(report: Report, pictures: int, subjects: int) -> str:
+def verdict(report: Report, pictures: int, subjects: int, taken_out: int = 0) -> str:
     """Say in a sentence or two how far the pictures are.
 
     Args:
         report: of those looked at.
         pictures: how many there are.
         subjects: how many hold some.
+        taken_out: how many wait to be put back.
     """
+    if not pictures and taken_out:
+        return f"No pictures are left: all {taken_out} are taken out. Choose Taken out below to put some back, or Undo."
     if not pictures:
         return "No pictures yet. Open Add pictures above, name a subject and say where they are."
     seen, usable = len(report.pictures), report.summary["usable"]
@@ -122,18 +125,18 @@ class HealthView(w.VBox):
         self.progress.hide()
         self.stop.layout.display, self.again.layout.display = "none", ""
 
-    def show(self, report: Report, pictures: int, subjects: int) -> None:
+    def show(self, report: Report, pictures: int, subjects: int, taken_out: int = 0) -> None:
         """Show a report.
 
         Args:
             report: of those looked at.
             pictures: how many there are.
             subjects: how many hold some.
+            taken_out: how many wait to be put back.
         """
         good = report.complete and pictures and report.summary["usable"] == pictures
-        self.verdict.value = message(
-            "good" if good else "warning" if report.complete else "info", verdict(report, pictures, subjects)
-        )
+        kind = "good" if good else "warning" if report.complete else "info"
+        self.verdict.value = message(kind, verdict(report, pictures, subjects, taken_out))
         self.advice.value = small(_advised(report.kind))
         self.again.description = "Look again" if report.complete else "Look at the rest"
         self.again.layout.width = "120px" if report.complete else "150px"

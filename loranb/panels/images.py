@@ -150,7 +150,8 @@ class ImagesPanel(Panel):
         present = present_pictures(self.project)
         self.report = as_it_is(self.report, self._checked, present)
         self.known = entries(self.project, present, self.report, self.pictures.edits)
-        self.health.show(self.report, len(present), len({path.parent for path in present}))
+        subjects = len({path.parent for path in present})
+        self.health.show(self.report, len(present), subjects, len(self.known) - len(present))
         self.subjects.show()
         self.bar.offer(self.known)
         self.curating.layout.display = "" if self.known else "none"

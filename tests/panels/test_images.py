@@ -482,6 +482,17 @@ def test_what_goes_wrong_in_the_background_is_read_in_the_panel(drawn_project):
     assert "cannot be used" in shown.notice.value
 
 
+def test_when_all_are_taken_out_it_says_so_and_where_they_are(mixed):
+    images = panel(mixed)
+    images._select("shown")
+    images.doing.out.click()
+    assert "all 5 are taken out" in images.health.verdict.value
+    images.bar.show(OUT)
+    images._select("shown")
+    images.doing.back.click()
+    assert "5 pictures in 2 subjects" in images.health.verdict.value
+
+
 def test_what_is_pressed_while_something_is_done_waits_for_its_end(mixed):
     images, began, order = panel(mixed), threading.Event(), []
 
