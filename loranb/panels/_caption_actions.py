@@ -76,7 +76,7 @@ ACTIONS: Mapping[str, Action] = {
         "Take out doubles",
         "The first of each tag stays; capitals and underscores make no difference.",
         (),
-        lambda on, pictures, given: on.deduplicate(pictures),
+        lambda on, pictures, _: on.deduplicate(pictures),
     ),
     "sort": Action(
         "Sort tags",

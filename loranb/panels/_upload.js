@@ -11,7 +11,6 @@ const LOST = 8000; // ms after which a question is asked again
 const RECENT = 10000; // ms over which speed is measured
 const ASKED_AT_ONCE = 200; // names in one message: some 20 kB
 const STRAYS = 20; // times a file may be found elsewhere than expected, by another page that sends it too
-const RESTARTED = ["dead", "terminating", "restarting", "autorestarting"]; // states of a kernel that ends a widget
 const JUNK = /^(\.|__MACOSX$|thumbs\.db$|desktop\.ini$)/i;
 
 // A file is NEW until the kernel was asked what it has of it.

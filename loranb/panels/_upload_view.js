@@ -246,34 +246,14 @@ async function walk(entry, found) {
   }
 }
 
-function make(tag, properties, ...inside) {
-  const element = Object.assign(document.createElement(tag), properties);
-  element.append(...inside);
-  return element;
-}
-
 function button(text, act, kind = "") {
   const made = make("button", { type: "button", className: `lb-up-button ${kind && `lb-up-${kind}`}` }, text);
   made.addEventListener("click", act);
   return quiet(made);
 }
 
-/** Keep keys that are pressed here from being commands to the notebook; to be said of each thing that takes focus. */
-function quiet(element) {
-  element.dataset.lmSuppressShortcuts = "true";
-  return element;
-}
-
 function folded(summary, text) {
   return text ? [make("details", {}, quiet(make("summary", {}, summary)), make("pre", {}, text))] : [];
-}
-
-function say(element, text) {
-  if (element.textContent !== text) element.textContent = text;
-}
-
-function many(count, what) {
-  return `${count.toLocaleString("en")} ${what}${count === 1 ? "" : "s"}`;
 }
 
 function the(count) {

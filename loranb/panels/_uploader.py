@@ -20,6 +20,7 @@ from loranb.dataset.uploads import ACCEPTED, CannotWrite, Inbox, Incoming, OutOf
 from loranb.errors import LoranbError
 
 _HERE = Path(__file__).parent
+_SCRIPTS = ("_page.js", "_upload.js", "_upload_view.js")  # in this order, as one module
 PIECE = 2**20  # bytes in a message; Jupyter drops a connection that sends 10 MiB in one
 COLAB_PIECE = 2**18  # Colab's own uploads go by 100 KiB; about 1 MB in a message ends its runtime (reported)
 
@@ -35,7 +36,9 @@ class Uploader(anywidget.AnyWidget):
         traits: `piece`, `window` and `at_once`.
     """
 
-    _esm = "\n".join(_HERE.joinpath(name).read_text(encoding="utf-8") for name in ("_upload.js", "_upload_view.js"))
+    _esm = "\n".join(
+        (_HERE / name).read_text(encoding="utf-8") for name in ("_page.js", "_upload.js", "_upload_view.js")
+    )
     _css = _HERE.joinpath("_upload.css").read_text(encoding="utf-8")
     piece = t.Int(PIECE).tag(sync=True)  # bytes in a message
     window = t.Int(6).tag(sync=True)  # messages on their way at a time
