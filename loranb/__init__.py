@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from loranb.panels.testing import panel as test
     from loranb.panels.training import panel as train
     from loranb.panels.training import watch
-    from loranb.workplace import check
+    from loranb.workplace import check, check_captions
     from loranb.workplace import open_project as open  # noqa: A004  `loranb.open("my_cat")` reads as meant
 
 __version__ = "0.1.0"
@@ -36,6 +36,7 @@ os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 _PLACES = {
     "open": ("loranb.workplace", "open_project"),
     "check": ("loranb.workplace", "check"),
+    "check_captions": ("loranb.workplace", "check_captions"),
     "images": ("loranb.panels.images", "panel"),
     "captions": ("loranb.panels.captions", "panel"),
     "configure": ("loranb.panels.settings", "panel"),
@@ -44,7 +45,7 @@ _PLACES = {
     "test": ("loranb.panels.testing", "panel"),
     "grid": ("loranb.panels.testing", "grid"),
 }
-__all__ = ["captions", "check", "configure", "grid", "images", "open", "test", "train", "watch"]
+__all__ = ["captions", "check", "check_captions", "configure", "grid", "images", "open", "test", "train", "watch"]
 
 
 def __getattr__(name: str) -> Any:

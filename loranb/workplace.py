@@ -46,6 +46,24 @@ def check() -> str:
     return "\n".join(lines)
 
 
+def check_captions(project: Project) -> str:
+    """Say how many pictures are captioned, what is worth a look in their captions, and whether to go on."""
+    from loranb.dataset.caption_advice import advise
+    from loranb.dataset.caption_store import CaptionStore
+
+    store = CaptionStore.load(project)
+    remarks = advise(store, project).remarks
+    lines = [f"{store.captioned} of {len(store.pictures)} pictures are captioned."]
+    lines += [f"• {remark.title}: {remark.message}\n  {remark.advice}" for remark in remarks]
+    lines += [f"• {problem}" for problem in store.problems.values()]
+    if not store.pictures:
+        return "No pictures yet: go back to 1, or add some with loranb.images(project)."
+    ready = store.captioned == len(store.pictures) and not any(remark.severity == "warning" for remark in remarks)
+    return "\n".join(
+        [*lines, "Captions complete: go on to 3." if ready else "Have another look, or go on to 3 as it is."]
+    )
+
+
 def _version(package: str) -> str:
     try:
         return version(package)
