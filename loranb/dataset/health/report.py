@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from loranb.dataset import folders
+from loranb.dataset.caption_advice import Remark, advise_captions
 from loranb.dataset.edits import Edits
 from loranb.dataset.folders import Subject
 from loranb.dataset.health import advice, as_set
@@ -54,6 +55,7 @@ class Report:
     subjects: tuple[SubjectHealth, ...]
     findings: tuple[Finding, ...]  # about the set as a whole
     complete: bool = True
+    captions: tuple[Remark, ...] = ()  # on what the captions say
 
     @cached_property
     def counts(self) -> dict[str, int]:
@@ -94,6 +96,7 @@ class Report:
             "groups": {"duplicates": [[self.name(path) for path in group] for group in self.groups.duplicates]},
             "subjects": [self._subject(health) for health in self.subjects],
             "findings": [self._finding(finding) for finding in self.findings],
+            "captions": [remark.to_json(self.name) for remark in self.captions],
             "summary": self.summary,
         }
 
@@ -164,6 +167,7 @@ def check(
         subjects=health,
         findings=(*problems, *damaged, *_of_set(project.img, settings, pictures, health)),
         complete=len(looked) == len(belongs),
+        captions=_on_captions(pictures),
     )
 
 
@@ -179,6 +183,13 @@ def _settings(project: Project) -> tuple[Settings, list[Finding]]:
         return project.settings(), []
     except SettingsError as error:
         return Settings(), [Finding("settings", "warning", " ".join(error.problems).rstrip("."))]
+
+
+def _on_captions(pictures: Sequence[Checked]) -> tuple[Remark, ...]:
+    """Say what is to be said of captions, but for those that are missing: that is a finding of the picture."""
+    there = {picture.path: picture for picture in pictures if picture.caption}
+    words = {path: picture.subject.words for path, picture in there.items()}
+    return advise_captions({path: picture.caption for path, picture in there.items()}, words).remarks
 
 
 def _health(subject: Subject, pictures: Sequence[Checked], kind: Kind) -> SubjectHealth:

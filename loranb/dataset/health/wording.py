@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 
+from loranb.dataset.caption_advice import Remark
 from loranb.dataset.health.findings import Finding, severity_rank
 from loranb.dataset.health.report import Report
 
 NAMED = {"error": 20, "warning": 8, "info": 3}  # pictures under one heading
+REMARKS = 8  # of one kind, on captions
 _MARKS = {"error": "✗", "warning": "!", "info": "·"}
 
 
@@ -15,7 +17,7 @@ def in_words(report: Report) -> str:
     for where, finding in _found(report):
         groups.setdefault((severity_rank(finding.severity), finding.code), []).append((where, finding))
     found = [line for _, group in sorted(groups.items(), key=lambda item: item[0][0]) for line in _group(group)]
-    return "\n".join([_verdict(report), *found])
+    return "\n".join([_verdict(report), *found, *_on_captions(report)])
 
 
 def _found(report: Report) -> Iterator[tuple[str, Finding]]:
@@ -33,6 +35,22 @@ def _verdict(report: Report) -> str:
     subjects = f" in {told['subjects']} subjects" if told["subjects"] > 1 else ""
     left = f", and {count - usable} will be left out" if usable < count else ""
     return f"{stopped}{usable} of {count} pictures{subjects} can be used{left}. {fine} are fine as they are."
+
+
+def _on_captions(report: Report) -> Iterator[str]:
+    """Say what is to be said of the captions, each kind of remark once."""
+    kinds: dict[str, list[Remark]] = {}
+    for remark in report.captions:
+        kinds.setdefault(remark.code, []).append(remark)
+    if kinds:
+        yield "\nCaptions (the second notebook does what is advised here, and takes it back):"
+    for remarks in kinds.values():
+        first = remarks[0]
+        title = first.title[:1].upper() + first.title[1:]
+        yield f"\n{_MARKS[first.severity]} {title}. {first.advice}"
+        yield from (f"    {remark.message}" for remark in remarks[:REMARKS])
+        if len(remarks) > REMARKS:
+            yield f"    and {len(remarks) - REMARKS} more; --json lists all"
 
 
 def _group(group: Sequence[tuple[str, Finding]]) -> Iterator[str]:

@@ -238,3 +238,25 @@ def test_a_long_list_is_shortened_in_words_and_not_in_json(project, town, severa
     report = health.check(project)
     assert "and 9 more" in health.in_words(report)  # without captions
     assert report.counts["no_caption"] == 12
+
+
+def test_remarks_on_captions_are_told_in_words_and_in_json(project, town, several):
+    several(town, 5)
+    for number in range(5):
+        trigger = "mokuba, " if number else ""
+        (town / f"{number}.txt").write_text(f"{trigger}gargoyle, view {number}\n")
+    report = health.check(project)
+    captions = {remark["code"]: remark for remark in json.loads(json.dumps(report.to_json()))["captions"]}
+    assert captions["trigger_missing"]["pictures"] == ["img/10_old town/0.jpg"]
+    assert captions["trigger_missing"]["severity"] == "warning"
+    assert captions["everywhere"]["message"] == "gargoyle in all 5 captions of old town"
+    words = health.in_words(report)
+    assert "! Trigger word missing." in words
+    assert "    gargoyle in all 5 captions of old town" in words
+
+
+def test_a_missing_caption_is_told_of_its_picture_and_not_twice(project, town, several):
+    several(town, 2)
+    report = health.check(project)
+    assert report.captions == ()
+    assert "no_caption" in report.counts
