@@ -10,6 +10,7 @@ Source of layout and preprocessing: https://huggingface.co/spaces/SmilingWolf/wd
 """
 
 import csv
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -166,7 +167,9 @@ def load(options: Options | None = None, progress: Progress | None = None) -> WD
     model, tags = place / MODEL, place / TAGS
     # CUDA where onnxruntime-gpu is installed; naming an absent provider would only warn
     there = onnxruntime.get_available_providers()
-    providers = [p for p in ("CUDAExecutionProvider", "CPUExecutionProvider") if p in there]
+    own = {"device_id": os.environ.get("LOCAL_RANK", "0")}  # of several processes each has a GPU
+    known = [("CUDAExecutionProvider", own), ("CPUExecutionProvider", {})]
+    providers = [provider for provider in known if provider[0] in there]
     try:
         session = onnxruntime.InferenceSession(str(model), providers=providers)
     except Exception as error:  # onnxruntime's own exceptions share no base but this

@@ -2,7 +2,7 @@
 
 import argparse
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,8 @@ def caption(asked: argparse.Namespace, progress: Progress) -> tuple[dict[str, An
         DatasetError: there is no such subject.
         CaptionerError: the captioner cannot be loaded or run.
     """
-    project, choice, wording = Project.open(asked.project), choice_of(asked), wording_of(asked)
+    project = Project.open(asked.project)
+    choice, wording = _all_or_none(lambda: choice_of(asked), lambda: wording_of(asked))
     pictures = pictures_of(project, asked.subject)
     stopped = False
     if asked.processes > 1:
@@ -70,6 +71,8 @@ def choice_of(asked: argparse.Namespace) -> Choice:
     values = dict(text.split("=", 1) for text in asked.option)
     if model := DEMO if asked.captioner == DEMO else asked.model:
         values["model"] = model
+    if asked.processes < 1:
+        raise SettingsError([f"processes = {asked.processes}; expected a whole number, at least 1."])
     return Choice(name, filled(captioners.module(name).Options, name, values))
 
 
@@ -96,6 +99,19 @@ def pictures_of(project: Project, words: str) -> list[Path] | None:
         return [picture for subject in found for picture in subject.pictures()]
     known = ", ".join(sorted({subject.words for subject in folders.subjects(project.img)})) or "none"
     raise DatasetError(f"There is no subject {words!r}; there are: {known}.")
+
+
+def _all_or_none(*makers: Callable[[], Any]) -> list[Any]:
+    """Call each; where some cannot be used, the problems of all are said at once."""
+    made, problems = [], []
+    for make in makers:
+        try:
+            made.append(make())
+        except SettingsError as error:
+            problems += error.problems
+    if problems:
+        raise SettingsError(problems)
+    return made
 
 
 def _add(parser: argparse.ArgumentParser, field: SettingField) -> None:

@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+from loranb.errors import CaptionerError
+
 Item = TypeVar("Item")
 LONGEST_WAIT = datetime.timedelta(days=1)  # of one process for the others; accelerate's own is minutes
 
@@ -45,7 +47,18 @@ def look(processes: int, arguments: Sequence[str]) -> bool:
     Args:
         processes: how many.
         arguments: those of ``python -m loranb.captioning``.
+
+    Raises:
+        CaptionerError: there are fewer GPUs than processes.
     """
+    import torch
+
+    gpus = torch.cuda.device_count()
+    if 0 < gpus < processes:
+        raise CaptionerError(
+            f"processes = {processes}; each needs a GPU of its own, and there "
+            f"{'is 1' if gpus == 1 else f'are {gpus}'}. Ask for no more than that."
+        )
     launcher = ["torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
     process = subprocess.Popen(
         [sys.executable, "-m", *launcher, "-m", "loranb.captioning", *arguments, "--only-look"],
