@@ -1,6 +1,7 @@
 """What the captioners that run on PyTorch share: loading, batches, half precision, sampling, freeing."""
 
 import gc
+import importlib.util
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -127,16 +128,18 @@ def load_processor(place: Path) -> Any:
 
     try:
         processor = transformers.AutoProcessor.from_pretrained(place, local_files_only=True)
-        # torchvision rounds and smooths otherwise than Pillow, with which these models were published
-        processor.image_processor = transformers.AutoImageProcessor.from_pretrained(
-            place, local_files_only=True, backend="pil"
-        )
-    except ImportError as error:
-        raise CaptionerError(
-            f"The model in {place} needs a library that is not installed: {brief(error)}. Install it (pip install "
-            "torchvision, in the version that goes with the torch that is here), or choose another model."
-        ) from error
-    except Exception as error:
+        if importlib.util.find_spec("torchvision"):
+            # it rounds and smooths otherwise than Pillow, with which these models were published
+            processor.image_processor = transformers.AutoImageProcessor.from_pretrained(
+                place, local_files_only=True, backend="pil"
+            )
+    except Exception as error:  # ImportError, or what transformers makes of it; else whatever a damaged file leads to
+        if isinstance(error, ImportError) or "torchvision" in str(error).lower():
+            raise CaptionerError(
+                f"The model in {place} needs a library that is not installed: {brief(error)}. Install it (torchvision "
+                "in the version that goes with the torch that is here) or a newer transformers, or choose another "
+                "model."
+            ) from error
         raise CaptionerError(
             f"The processor in {place} cannot be loaded: {brief(error)}. The folder must hold the tokenizer's files "
             "and preprocessor_config.json or processor_config.json; download it again."
