@@ -8,6 +8,7 @@ Lines of one number are one edit. An undoing is written down when it is done; cu
 import contextlib
 import json
 import os
+import re
 import threading
 import time
 import uuid
@@ -21,7 +22,9 @@ from loranb.errors import DatasetError
 from loranb.files import write_text
 
 LONGEST = 2**24  # bytes; a longer journal is cut down to the last edits that fill half of that: 30 of 1,000 captions
+_HEAD = 120  # bytes of a journal by which to know it: the number of its first edit, or of itself, is among them
 PATIENCE = 10  # seconds to wait for another program that changes captions (assumed)
+_REPEATS = re.compile(r"(?<![^/])\d+_(?=[^/]*/[^/]*$)")
 By = Literal["hand", "bulk", "captioner"]
 
 
@@ -68,7 +71,7 @@ class CaptionJournal:
         self._lock = threading.RLock()
         self._alone = False
         self._forgotten: dict[str, tuple[By, int]] = {}  # who wrote what last, of edits that were cut off
-        self._read_to: tuple[int, int] = (0, 0)  # the file, and how much of it has been read
+        self._head, self._read_to = b"", 0  # how the file begins, and how much of it has been read
         self._statuses: dict[str, tuple[By, int]] | None = None
         self.reload()
 
@@ -96,28 +99,26 @@ class CaptionJournal:
         if self.file is None:
             return
         with self._lock, contextlib.suppress(FileNotFoundError):
-            stat = self.file.stat()
-            same = stat.st_ino == self._read_to[0] and stat.st_size >= self._read_to[1]
-            if same and stat.st_size == self._read_to[1]:
-                return
-            start = self._read_to[1] if same else 0
-            if not same:
-                self.done, self.undone, self._forgotten = [], [], {}
             with self.file.open("rb") as file:
-                file.seek(start)
+                if file.read(len(self._head)) != self._head:  # shortened by another program
+                    self._read_to = 0
+                file.seek(self._read_to)
                 whole = file.read().rpartition(b"\n")[0]
-            for line in whole.split(b"\n"):
-                with contextlib.suppress(ValueError, LookupError, TypeError, AttributeError):
+                if not self._read_to:
+                    self.done, self.undone, self._forgotten = [], [], {}
+                    self._head, self._statuses = whole[:_HEAD], None
+            for line in filter(None, whole.split(b"\n")):
+                with contextlib.suppress(ValueError, LookupError, TypeError, AttributeError, StopIteration):
                     self._take(json.loads(line))
-            self._read_to = (stat.st_ino, start + len(whole) + bool(whole))
+            self._read_to += len(whole) + bool(whole)
 
     def begin(self, edit: CaptionEdit) -> None:
         """Write down what is about to be done; an edit that is known by its number goes on."""
-        self._write(edit.line())
+        self._write(edit.line(), "Nothing was changed.")
 
     def moved(self, kind: Literal["undo", "redo"], edit: CaptionEdit) -> None:
         """Write down that an edit was undone or done again."""
-        self._write({kind: edit.number, "at": round(time.time(), 3)})
+        self._write({kind: edit.number, "at": round(time.time(), 3)}, "The captions are changed; do it again.")
 
     def written_by(self, path: str) -> tuple[By, int] | None:
         """Say who wrote a file last, and the checksum of what was written."""
@@ -127,7 +128,7 @@ class CaptionJournal:
                 for edit in self.done:
                     for file, was in edit.files.items():
                         self._note(self._statuses, file, edit.by, was.after)
-            return self._statuses.get(path)
+            return self._statuses.get(path) or self._statuses.get(_lasting(path))
 
     @staticmethod
     def _note(statuses: dict[str, tuple[By, int]], path: str, by: By, after: bytes | None) -> None:
@@ -136,18 +137,14 @@ class CaptionJournal:
             if last is None:
                 return
             by = last[0]
-        statuses[path] = (by, checksum(after))
+        statuses[path] = statuses[_lasting(path)] = (by, checksum(after))
 
     def _take(self, line: dict[str, Any]) -> None:
-        self._statuses = None
         if "edit" in line:
-            edit = next((edit for edit in reversed(self.done) if edit.number == line["edit"]), None)
-            if edit is None:
-                edit = CaptionEdit(line["what"], line["by"], {}, line["edit"])
-                self.done.append(edit)
-            edit.take(line)
-            self.undone.clear()
-        elif "forgotten" in line:
+            self._take_edit(line)
+            return
+        self._statuses = None
+        if "forgotten" in line:
             self._forgotten = {path: (by, sum_) for path, by, sum_ in line["forgotten"]}
         else:
             kind = "undo" if "undo" in line else "redo"
@@ -155,9 +152,23 @@ class CaptionJournal:
             place = next(place for place in reversed(range(len(source))) if source[place].number == line[kind])
             target.append(source.pop(place))
 
-    def _write(self, line: dict[str, Any]) -> None:
+    def _take_edit(self, line: dict[str, Any]) -> None:
+        edit = next((edit for edit in reversed(self.done) if edit.number == line["edit"]), None)
+        if edit is None:
+            edit = CaptionEdit(line["what"], line["by"], {}, line["edit"])
+            self.done.append(edit)
+        edit.take(line)
+        self.undone.clear()
+        if all(was.before == was.after for was in edit.files.values()):
+            self.done.remove(edit)
+            self._statuses = None
+        elif self._statuses is not None:
+            for path, _, after in line["files"]:
+                self._note(self._statuses, path, edit.by, _bytes(after))
+
+    def _write(self, line: dict[str, Any], otherwise: str) -> None:
         if self.file is None:
-            self._take(line)
+            self._take(json.loads(_line(line)))
             return
         try:
             self._append(line)
@@ -165,7 +176,7 @@ class CaptionJournal:
             if self.file.stat().st_size > LONGEST and not self.undone:
                 self._shorten()
         except OSError as error:
-            raise DatasetError(f"{self.file} cannot be written: {error.strerror}. Nothing was changed.") from error
+            raise DatasetError(f"{self.file} cannot be written: {error.strerror}. {otherwise}") from error
 
     def _append(self, line: dict[str, Any]) -> None:
         assert self.file
@@ -190,8 +201,13 @@ class CaptionJournal:
             for path, was in edit.files.items():
                 self._note(self._forgotten, path, edit.by, was.after)
         forgotten = [[path, by, sum_] for path, (by, sum_) in self._forgotten.items()]
-        write_text(self.file, (_line({"forgotten": forgotten}) + b"".join(kept)).decode())
+        write_text(self.file, (_line({"journal": uuid.uuid4().hex, "forgotten": forgotten}) + b"".join(kept)).decode())
         self.reload()
+
+
+def _lasting(path: str) -> str:
+    """Write a path without its folder's repeats, which change: ``img/10_castle/a.txt`` as ``img/castle/a.txt``."""
+    return _REPEATS.sub("", path)
 
 
 def checksum(content: bytes | None) -> int:
@@ -214,16 +230,12 @@ def _bytes(text: str | None) -> bytes | None:
 @contextlib.contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     """Keep other programs out of a folder, where the system can: Windows and some network drives cannot."""
+    handle = None
     try:
-        import fcntl
-
-        handle = os.open(folder, os.O_RDONLY)
-    except (ImportError, OSError):
-        yield
-        return
-    try:
+        with contextlib.suppress(OSError):  # Windows opens no folders
+            handle = os.open(folder, os.O_RDONLY)
         until = time.monotonic() + PATIENCE
-        while not _take_lock(fcntl, handle):
+        while handle is not None and not _take_lock(handle):
             if time.monotonic() > until:
                 raise DatasetError(
                     f"Another program has been changing the captions of {folder} for {PATIENCE} seconds. "
@@ -232,14 +244,17 @@ def _locked(folder: Path) -> Iterator[None]:
             time.sleep(0.01)
         yield
     finally:
-        os.close(handle)
+        if handle is not None:
+            os.close(handle)
 
 
-def _take_lock(fcntl: Any, handle: int) -> bool:
+def _take_lock(handle: int) -> bool:
     try:
+        import fcntl
+
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    except OSError:  # no locks on this drive
+    except (ImportError, OSError):  # no locks on this system, or this drive
         return True
     return True

@@ -7,16 +7,16 @@ elsewhere in the meantime. Several threads may use a store, and several notebook
 
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from loranb.dataset import caption_bulk, folders, tag_text
-from loranb.dataset.caption_journal import By, CaptionEdit, CaptionJournal, Written, checksum
+from loranb.dataset.caption_journal import By, CaptionEdit, CaptionJournal, Written
 from loranb.dataset.caption_search import Searched, matcher
+from loranb.dataset.caption_writing import CaptionWriter
 from loranb.dataset.held_captions import HeldCaption, HeldCaptions
 from loranb.errors import DatasetError
-from loranb.files import write_bytes
 from loranb.project import Project
 
 ORDERS = ("by name", "longest first", "shortest first", "empty first")
@@ -43,8 +43,8 @@ class CaptionStore(caption_bulk.NamedEdits):
         self.pictures = list(pictures)
         self._journal = CaptionJournal(journal_file)
         self._lock = threading.RLock()
-        self._root = journal_file.parent if journal_file else None
         self._held = HeldCaptions(self.pictures)
+        self._files = CaptionWriter(self._held, self._journal)
 
     @classmethod
     def load(cls, project: Project) -> "CaptionStore":
@@ -77,11 +77,11 @@ class CaptionStore(caption_bulk.NamedEdits):
 
     def edited(self, picture: Path) -> bool:
         """Tell whether a caption was written by hand, or changed in another program after a captioner wrote it."""
-        return self._status(picture) == "hand"
+        return self._files.status(picture) == "hand"
 
     def drafted(self, picture: Path) -> bool:
         """Tell whether a captioner wrote a caption last; a change to many captions leaves a draft a draft."""
-        return self._status(picture) == "captioner"
+        return self._files.status(picture) == "captioner"
 
     @property
     def captioned(self) -> int:
@@ -181,9 +181,12 @@ class CaptionStore(caption_bulk.NamedEdits):
             DatasetError: a picture is gone, or its present caption cannot be read and so is not overwritten.
         """
         number = CaptionEdit(what).number
-        if isinstance(changes, Sequence):
-            return self._write(CaptionEdit(what, by, number=number), dict(changes))
-        return sum(self._write(CaptionEdit(what, by, number=number), {p: text}) for p, text in changes)
+        lots = [dict(changes)] if isinstance(changes, Sequence) else ({p: text} for p, text in changes)
+        changed = 0
+        for lot in lots:
+            with self._lock, self._journal.alone():
+                changed += self._files.write(CaptionEdit(what, by, number=number), lot)
+        return changed
 
     def save(self, picture: Path, text: str, continues: bool = False) -> str:
         """Write one caption, and return it as it was written.
@@ -198,10 +201,10 @@ class CaptionStore(caption_bulk.NamedEdits):
         """
         with self._lock, self._journal.alone():
             edit = CaptionEdit(f"the caption of {picture.name}")
-            last = self._journal.done[-1] if self._journal.done and not self._journal.undone else None
-            if continues and last and last.by == "hand" and list(last.files) == [self._path(self._held.file(picture))]:
+            last = self._journal.done[-1] if self._journal.done and not self._journal.undone else edit
+            if continues and last.by == "hand" and list(last.files) == [self._files.path(self._held.file(picture))]:
                 edit = CaptionEdit(last.what, number=last.number)
-            self._write(edit, {picture: text})
+            self._files.write(edit, {picture: text})
             return self.text(picture)
 
     @property
@@ -228,7 +231,7 @@ class CaptionStore(caption_bulk.NamedEdits):
             if not self._journal.done:
                 raise DatasetError("There is nothing to undo: no caption was changed.")
             edit = self._journal.done[-1]
-            said = self._turn({path: Written(was.after, was.before) for path, was in edit.files.items()})
+            said = self._files.turn({path: Written(was.after, was.before) for path, was in edit.files.items()})
             self._journal.moved("undo", edit)
         return f"Undone: {edit.what} {said}"
 
@@ -242,7 +245,7 @@ class CaptionStore(caption_bulk.NamedEdits):
             if not self._journal.undone:
                 raise DatasetError("There is nothing to do again: nothing was undone since the last change.")
             edit = self._journal.undone[-1]
-            said = self._turn(edit.files)
+            said = self._files.turn(edit.files)
             self._journal.moved("redo", edit)
         return f"Done again: {edit.what} {said}"
 
@@ -250,56 +253,6 @@ class CaptionStore(caption_bulk.NamedEdits):
         """Read the captions that changed on disk since they were read; return their pictures."""
         with self._lock:
             return self._held.look_again(self.pictures)
-
-    def _write(self, edit: CaptionEdit, texts: Mapping[Path, str]) -> int:
-        with self._lock, self._journal.alone():
-            news = {file: new for picture, text in texts.items() for file, new in self._planned(picture, text)}
-            if not news:
-                return 0
-            edit.files = {self._path(file): new for file, new in news.items()}
-            self._journal.begin(edit)
-            self._put({file: new.after for file, new in news.items()})
-            return len(news)
-
-    def _planned(self, picture: Path, text: str) -> list[tuple[Path, Written]]:
-        """Say what has to be written for a caption; nothing where it says this already."""
-        if not picture.exists():
-            raise DatasetError(f"{picture} is not there any more: moved or renamed. Load the captions anew.")
-        held = self._held.read(picture)
-        if held.problem:
-            raise DatasetError(held.problem)
-        new = held.caption.with_text(text)
-        return [] if new.text == held.text else [(held.file, Written(held.content, new.encode()))]
-
-    def _turn(self, files: Mapping[str, Written]) -> str:
-        """Bring files from one state to another, and say how many and which could not be."""
-        news: dict[Path, bytes | None] = {}
-        left = []
-        for path, was in files.items():
-            file = self._file(path)
-            now = file.read_bytes() if file.exists() else None
-            if now == was.before != was.after and file.parent.is_dir():
-                news[file] = was.after
-            elif now != was.after:
-                left.append(file.name)
-        self._put(news)
-        count = len(files) - len(left)
-        kept = f" Left as they are, since they were changed elsewhere: {len(left)} ({_few(left)})." if left else ""
-        return f"({count} {'caption' if count == 1 else 'captions'}).{kept}"
-
-    def _put(self, news: Mapping[Path, bytes | None]) -> None:
-        for written, (file, content) in enumerate(news.items()):
-            try:
-                if content is None:
-                    file.unlink(missing_ok=True)
-                else:
-                    write_bytes(file, content)
-            except OSError as error:
-                raise DatasetError(
-                    f"{file} cannot be written: {error.strerror}. {written} of {len(news)} captions were changed; "
-                    "undo takes them back."
-                ) from error
-            self._held.read_file(file)
 
     def _searched(self, picture: Path) -> Searched:
         held = self._held[picture]
@@ -312,26 +265,11 @@ class CaptionStore(caption_bulk.NamedEdits):
         )
 
     def _states(self, picture: Path, held: HeldCaption) -> set[str]:
-        empty = not held.problem and not held.text.strip()
-        states = {"hand": "edited", "captioner": "draft"}
-        found = {"empty" if empty else "", "problem" if held.problem else "", states.get(self._status(picture), "")}
-        return found - {""}
-
-    def _status(self, picture: Path) -> str:
-        held = self._held[picture]
-        by, wrote = self._journal.written_by(self._path(held.file)) or ("", 0)
-        return "hand" if by and wrote != checksum(held.content) else by
-
-    def _path(self, file: Path) -> str:
-        """Return a file's path as the journal has it."""
-        inside = self._root and file.is_relative_to(self._root)
-        return (file.relative_to(self._root) if inside and self._root else file).as_posix()
-
-    def _file(self, path: str) -> Path:
-        """Return the file that the journal means, in the folder that its subject has by now."""
-        file = self._root / path if self._root else Path(path)
-        return folders.by_now(file.parent) / file.name
-
-
-def _few(names: Sequence[str], most: int = 5) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+        by = self._files.status(picture)
+        found = {
+            "empty": not held.problem and not held.text.strip(),
+            "problem": bool(held.problem),
+            "edited": by == "hand",
+            "draft": by == "captioner",
+        }
+        return {state for state, so in found.items() if so}

@@ -7,14 +7,15 @@ the first line, what is put at the end to the last.
 """
 
 import re
-from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable
 from typing import Any
 
-from loranb.dataset.tag_text import GROUP, KEEP, Tag, is_sentence, join, name, respelled, spelling, split, tags
+from loranb.dataset.tag_moves import grouped, once, put, sorted_, without
+from loranb.dataset.tag_spelling import spaced, spellings, unify
+from loranb.dataset.tag_text import Tag, is_sentence, join, name, respelled, spelling, split, tags
 from loranb.errors import DatasetError
 
-__all__ = [  # those of `tag_text` too, so that one import does for reading and editing
+__all__ = [  # those of `tag_text` and `tag_spelling` too, so that one import does for reading and editing
     "Tag",
     "add",
     "deduplicate",
@@ -36,9 +37,6 @@ __all__ = [  # those of `tag_text` too, so that one import does for reading and 
     "unify",
 ]
 _GONE = "\0"  # stands where words were replaced by nothing
-_STRENGTH = {GROUP: 0, ",": 1, "": 2, KEEP: 3}  # of two separators that meet, the stronger stays
-_IRREGULAR = {"men": "man", "women": "woman", "children": "child", "people": "person", "feet": "foot", "teeth": "tooth"}
-_ONE = ((r"(?<=[a-z]{2})ies$", "y"), (r"(?<=ss|sh|ch|.x|zz)es$", ""), (r"(?<=[a-rt-z][a-hj-rtv-z])s$", ""))
 
 
 def add(text: str, tag: str, at_end: bool = False) -> str:
@@ -51,7 +49,7 @@ def add(text: str, tag: str, at_end: bool = False) -> str:
     lines = text.split("\n")
     full = [place for place, line in enumerate(lines) if line.strip()] or [0]
     place = full[-1] if at_end else full[0]
-    lines[place] = _put(lines[place], new, at_end)
+    lines[place] = put(lines[place], new, at_end)
     return "\n".join(lines)
 
 
@@ -62,7 +60,7 @@ def remove(text: str, tag: str) -> str:
         DatasetError: no tag is given.
     """
     unwanted = {name(t) for t in needed(tag)}
-    return _each_line(text, lambda line: join(_without(split(line), lambda t: name(t.text) in unwanted)))
+    return _each_line(text, lambda line: join(without(split(line), lambda t: name(t.text) in unwanted)))
 
 
 def rename(text: str, old: str, new: str) -> str:
@@ -74,7 +72,7 @@ def rename(text: str, old: str, new: str) -> str:
     olds = needed(old)
     if len(olds) > 1:
         raise DatasetError(f"{old.strip()!r} is {len(olds)} tags. Rename one at a time.")
-    if not (new := new.strip()):
+    if not (new := " ".join(new.split())):
         return remove(text, old)
     was, shall = name(olds[0]), name(new)
 
@@ -83,7 +81,7 @@ def rename(text: str, old: str, new: str) -> str:
         renamed = [t._replace(text=respelled(t.text, new)) if name(t.text) == was else t for t in said]
         if was == shall or renamed == said:
             return join(renamed)
-        return join(_once(renamed, {shall}))
+        return join(once(renamed, {shall}))
 
     return _each_line(text, edit)
 
@@ -102,11 +100,11 @@ def replace(text: str, old: str, new: str, regex: bool = False) -> str:
     """
     words = pattern(old, regex)
 
-    def put(match: re.Match[str]) -> str:
+    def instead(match: re.Match[str]) -> str:
         return (match.expand(new) if regex else new.strip()) or _GONE
 
     try:
-        changed = words.sub(put, text)
+        changed = words.sub(instead, text)
     except (re.error, IndexError) as error:
         raise DatasetError(
             f"{new!r} cannot be put in place: {error}. Groups are numbered from \\1 in the order of the brackets "
@@ -117,7 +115,7 @@ def replace(text: str, old: str, new: str, regex: bool = False) -> str:
 
 def deduplicate(text: str) -> str:
     """Keep the first of each tag."""
-    return _each_line(text, lambda line: join(_once(split(line))))
+    return _each_line(text, lambda line: join(once(split(line))))
 
 
 def sort(text: str, key: Callable[[str], Any] = name, keep: int = 0) -> str:
@@ -128,7 +126,7 @@ def sort(text: str, key: Callable[[str], Any] = name, keep: int = 0) -> str:
         key: what to sort by, of a tag.
         keep: so many tags in front keep their places, such as trigger and class.
     """
-    return _each_line(text, lambda line: join(_sorted(_grouped(split(line)), key, keep)))
+    return _each_line(text, lambda line: join(sorted_(grouped(split(line)), key, keep)))
 
 
 def move_to_front(text: str, tag: str) -> str:
@@ -141,40 +139,9 @@ def move_to_front(text: str, tag: str) -> str:
 
     def edit(line: str) -> str:
         there = {name(t) for t in tags(line)}
-        return _put(line, found, False) if (found := [t for t in wanted if name(t) in there]) else line
+        return put(line, found, False) if (found := [t for t in wanted if name(t) in there]) else line
 
     return _each_line(text, edit)
-
-
-def unify(text: str, spellings: Mapping[str, str]) -> str:
-    """Spell tags as a table says; see `spellings`."""
-    said = split(text)
-    return join(t._replace(text=respelled(t.text, spellings.get(s := spelling(t.text), s))) for t in said)
-
-
-def spaced(text: str) -> str:
-    """Write tags with spaces for underscores, save for those that are faces, such as ^_^."""
-    return join(t._replace(text=_spaced(t.text)) for t in split(text))
-
-
-def spellings(counts: Mapping[str, int], plural: bool = False) -> dict[str, str]:
-    """Choose one spelling for tags that are the same but for underscores and capitals: the most frequent.
-
-    Args:
-        counts: how often each spelling occurs.
-        plural: whether "tree" and "trees" are the same too.
-
-    Returns:
-        What to write, by the other spellings.
-    """
-    same: dict[str, list[str]] = defaultdict(list)
-    for spelled in counts:
-        same[_singular(name(spelled)) if plural else name(spelled)].append(spelled)
-    chosen: dict[str, str] = {}
-    for group in same.values():
-        best = max(group, key=lambda spelled: (counts[spelled], "_" not in spelled, spelled.islower(), spelled))
-        chosen |= {spelled: best for spelled in group if spelled != best}
-    return chosen
 
 
 def pattern(old: str, regex: bool = False) -> re.Pattern[str]:
@@ -215,124 +182,13 @@ def _each_line(text: str, edit: Callable[[str], str]) -> str:
     return "\n".join(new for old, new in edited if new.strip() or not old.strip())
 
 
-def _put(line: str, new: Sequence[str], at_end: bool) -> str:
-    """Put tags in front or at the end of a line, taken from where they are."""
-    said = split(line)
-    names = [name(t) for t in new]
-    now = [name(t.text) for t in said if t.text]
-    there = {name(t.text): t.text for t in reversed(said)}
-    texts = [respelled(there[name(t)], spelling(t)) if name(t) in there else t for t in new]
-    if (now[-len(names) :] if at_end else now[: len(names)]) == names and len(set(now)) == len(now):
-        spelled = dict(zip(names, texts, strict=True))
-        return join(t._replace(text=spelled.get(name(t.text), t.text)) for t in said)
-    rest = _without(said, lambda t: name(t.text) in names)
-    return join(_ended(rest, texts) if at_end else _led(rest, texts))
-
-
-def _led(said: list[Tag], texts: list[str]) -> list[Tag]:
-    if not said or not said[0].text:
-        after = said[0].after if said else ""
-        blank = Tag(said[0].before if said else "", ", ".join(texts), after if after[:1] != "|" else f" {after}")
-        return [blank, *said[1:]]
-    first = said[0]
-    new = [Tag(first.before if place == 0 else " ", text, ",") for place, text in enumerate(texts)]
-    return [*new, first._replace(before=" "), *said[1:]]
-
-
-def _ended(said: list[Tag], texts: list[str]) -> list[Tag]:
-    if not said:
-        return [Tag("", ", ".join(texts), "")]
-    *others, last = said
-    if not last.text:
-        return [*others, Tag(last.before or (" " if others else ""), ", ".join(texts), last.after)]
-    if last.separator:
-        return [*said, Tag(" ", ", ".join(texts), "")]
-    return [*others, last._replace(after=","), Tag(" ", ", ".join(texts), last.after)]
-
-
-def _without(said: Sequence[Tag], gone: Callable[[Tag], bool]) -> list[Tag]:
-    """Take tags out of a line, each with one of the separators beside it, the weaker."""
-    kept: list[Tag] = []
-    lead: str | None = None  # space that the next tag gets in place of its own
-    for tag in said:
-        tag = tag if lead is None else tag._replace(before=lead)
-        lead = None
-        if not (tag.text and gone(tag)):
-            kept.append(tag)
-            continue
-        here = tag.separator
-        there = kept[-1].separator if kept else ""
-        if here == KEEP and there in ("", KEEP) or here == "" and there == KEEP:
-            kept.append(Tag("", "", tag.after.lstrip()))
-        elif kept and _STRENGTH[here] > _STRENGTH[there]:
-            kept[-1] = kept[-1]._replace(after=tag.after)
-        elif not kept or _STRENGTH[there] > _STRENGTH[here]:
-            lead = tag.before
-    return kept
-
-
-def _once(said: Sequence[Tag], names: Collection[str] | None = None) -> list[Tag]:
-    """Keep the first of each tag, or of those with certain names."""
-    seen: set[str] = set()
-
-    def again(tag: Tag) -> bool:
-        called = name(tag.text)
-        known = called in seen and (names is None or called in names)
-        seen.add(called)
-        return known
-
-    return _without(said, again)
-
-
-def _grouped(said: Sequence[Tag]) -> list[Tag]:
-    """Make one tag of each group."""
-    groups: list[Tag] = []
-    for tag in said:
-        if groups and groups[-1].separator == GROUP:
-            first = groups.pop()
-            tag = Tag(first.before, first.text + first.after + tag.before + tag.text, tag.after)
-        groups.append(tag)
-    return groups
-
-
-def _sorted(said: Sequence[Tag], key: Callable[[str], Any], keep: int) -> list[Tag]:
-    """Sort the texts of tags within each part that ``|||`` ends; what stands around them stays."""
-    done: list[Tag] = []
-    part: list[Tag] = []
-    for place, tag in enumerate(said):
-        part.append(tag)
-        if tag.separator == KEEP or place == len(said) - 1:
-            filled = [t.text for t in part if t.text]
-            fixed = max(0, keep - sum(bool(t.text) for t in done))
-            texts = iter(filled[:fixed] + sorted(filled[fixed:], key=key))
-            done += [t._replace(text=next(texts)) if t.text else t for t in part]
-            part = []
-    return done
-
-
 def _tidied(line: str) -> str:
     """Clear away what is left where words were replaced by nothing: empty tags, doubled spaces."""
     if _GONE not in line:
         return line
-    left = _without(split(line), lambda t: _GONE in t.text and not t.text.replace(_GONE, "").strip())
+    left = without(split(line), lambda t: _GONE in t.text and not t.text.replace(_GONE, "").strip())
     return join(t._replace(text=re.sub(rf"(\s*){_GONE}+(\s*)", _closed, t.text).strip()) for t in left)
 
 
 def _closed(match: re.Match[str]) -> str:
     return match[1] if match[1] and match[2] else match[1] + match[2]
-
-
-def _spaced(tag: str) -> str:
-    words = spelling(tag)
-    is_face = not re.search(r"[^\W_]{2}", words)  # no two letters in a row: ^_^, o_o, :_d
-    return tag if is_face else respelled(tag, words.replace("_", " ").strip() or words)
-
-
-def _singular(called: str) -> str:
-    """Return a tag's name with its last word in the singular, by the rules of English that need no dictionary."""
-    *others, last = called.split(" ")
-    one = _IRREGULAR.get(last, last)
-    for ending, shorter in _ONE:
-        if one == last:
-            one = re.sub(ending, shorter, last)
-    return " ".join([*others, one])
