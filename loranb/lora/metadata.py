@@ -49,7 +49,7 @@ def _kohya(settings: Settings, plan: Plan, base: Mapping[str, str], moment: Mome
         "ss_epoch": moment.epoch,
         "ss_steps": moment.step,
         "ss_network_module": "networks.lora",
-        "ss_base_model_version": base["version"],
+        "ss_base_model_version": base["version"] + ("_v" if _is_v_of_sd(base) else ""),
         "ss_sd_model_name": base["name"],
         "ss_v2": False,
         "ss_mixed_precision": settings.memory.precision.replace("fp32", "no"),
@@ -79,9 +79,16 @@ def _kohya(settings: Settings, plan: Plan, base: Mapping[str, str], moment: Mome
     }
 
 
+def _is_v_of_sd(base: Mapping[str, str]) -> bool:
+    """Whether kohya's trainer marks the version: SD 1.x and 2.x that predict v; SDXL has no mark."""
+    return base["prediction"] == "v_prediction" and base["version"] in ("sd_v1", "sd_v2")
+
+
 def _modelspec(settings: Settings, base: Mapping[str, str], moment: Moment) -> dict[str, object]:
-    side = settings.dataset.resolution
-    return {
+    side, objective = settings.dataset.resolution, settings.objective
+    low, high = objective.timestep_min, objective.timestep_max
+    timesteps = {} if (low, high) == (0, 1000) else {"modelspec.timestep_range": f"{low},{high}"}
+    return timesteps | {
         "modelspec.sai_model_spec": MODELSPEC,
         "modelspec.architecture": f"{base['architecture']}/lora",
         "modelspec.implementation": "diffusers",

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import tomlkit
-from pydantic import ValidationError
+from pydantic import ValidationError, model_validator
 
 from loranb.errors import SettingsError
 from loranb.files import write_text
@@ -29,7 +29,9 @@ from loranb.settings.groups import (
     SavingSettings,
 )
 from loranb.settings.learning import OptimizerSettings
+from loranb.settings.objective import NoiseSettings, ObjectiveSettings
 
+RENAMED = {"optimizer.min_snr_gamma": "objective.min_snr_gamma"}  # settings files and runs of version 0.1.0
 PRESETS = Path(__file__).parent.parent / "presets"
 
 
@@ -45,10 +47,18 @@ class Settings(Group):
     dataset: DatasetSettings = DatasetSettings()
     lora: LoraSettings = LoraSettings()
     optimizer: OptimizerSettings = OptimizerSettings()
+    objective: ObjectiveSettings = ObjectiveSettings()
+    noise: NoiseSettings = NoiseSettings()
     length: LengthSettings = LengthSettings()
     memory: MemorySettings = MemorySettings()
     saving: SavingSettings = SavingSettings()
     samples: SampleSettings = SampleSettings()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _renamed(cls, values: Any) -> Any:
+        """Read what an earlier version wrote under another name."""
+        return _with_new_names(values) if isinstance(values, Mapping) else values
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -165,6 +175,17 @@ def group_title(group: str) -> str:
 
 def _group_class(group: str) -> type[Group]:
     return typing.cast(type[Group], Settings.model_fields[group].annotation)
+
+
+def _with_new_names(values: Mapping[str, Any]) -> dict[str, Any]:
+    renamed = dict(values)
+    for old, new in RENAMED.items():
+        (group, name), (new_group, new_name) = old.split("."), new.split(".")
+        if isinstance(renamed.get(group), Mapping) and name in renamed[group]:
+            renamed[group] = dict(renamed[group])
+            value = renamed[group].pop(name)
+            renamed[new_group] = {**renamed.get(new_group, {}), new_name: value}
+    return renamed
 
 
 _BY_PATH = {field.path: field for field in fields()}

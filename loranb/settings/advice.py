@@ -26,7 +26,28 @@ def advice(settings: Settings) -> list[str]:
             f"dataset.resolution = {dataset.resolution} lies outside the buckets ({dataset.bucket_min} to "
             f"{dataset.bucket_max}); the bounds are widened to include it."
         )
-    said += _on_schedule(settings.optimizer)
+    return said + _on_schedule(settings.optimizer) + _on_objective(settings)
+
+
+def _on_objective(settings: Settings) -> list[str]:
+    objective, noise, said = settings.objective, settings.noise, []
+    if objective.min_snr_gamma is not None and objective.debiased:
+        said.append(
+            "objective.min_snr_gamma and objective.debiased both weigh the timesteps, and their weights multiply: "
+            "very noisy ones count for nearly everything. Use one of them."
+        )
+    if objective.zero_terminal_snr and objective.predicts == "epsilon":
+        said.append(
+            "objective.zero_terminal_snr is meant for models that predict v; with objective.predicts = 'epsilon' "
+            "drawing begins at a timestep where nothing can be learnt."
+        )
+    if objective.stratified and settings.length.batch_size == 1:
+        said.append("objective.stratified does nothing with length.batch_size = 1: it spreads a batch's timesteps.")
+    if noise.offset is not None and noise.multires_iterations is not None:
+        said.append(
+            "noise.offset and noise.multires_iterations both teach large shapes and light, and together they are "
+            "strong; most people use one of them."
+        )
     return said
 
 

@@ -125,15 +125,6 @@ class OptimizerSettings(Group):
         kohya="max_grad_norm",
         ss="ss_max_grad_norm",
     )
-    min_snr_gamma: float | None = setting(
-        None,
-        "Weigh easy, low-noise steps less (Min-SNR); 5 in the paper. Blank is off. Helps to learn shapes sooner.",
-        gt=0,
-        le=100,
-        advanced=True,
-        kohya="min_snr_gamma",
-        ss="ss_min_snr_gamma",
-    )
 
     @field_validator("warmup", "schedule_decay")
     @classmethod

@@ -27,7 +27,8 @@ from loranb.settings import Settings
 from loranb.training.batches import Batch, epoch_steps
 from loranb.training.checkpoint import Checkpoint
 from loranb.training.latents import LatentCache, Moments, draw_latents
-from loranb.training.objectives import objective_for
+from loranb.training.noise import perturb, shape_noise
+from loranb.training.objectives import noise_schedule, objective_for
 from loranb.training.optimizers import make_optimizer, set_learning_rates
 from loranb.training.prompts import prepare_prompts
 from loranb.training.run import Run
@@ -69,8 +70,11 @@ def _train(run: Run) -> Iterator[Event]:
     AcceleratorState._reset_state()  # it is global; an earlier run in this process may have used another precision
     accelerator = Accelerator(cpu=device.type == "cpu", mixed_precision=mixed)
     model = families.load(settings.model.base, dtype)
-    objective = objective_for(model.noise_schedule, settings.optimizer.min_snr_gamma)
+    model.noise_schedule = noise_schedule(model.noise_schedule, settings.objective)
+    objective = objective_for(model.noise_schedule, settings.objective)
     yield Preparing("base model", 1, 1)
+    for said in objective.remarks():
+        yield Warned(said)
 
     # Pictures first: the VAE is the only part on the GPU while they are encoded.
     moments = yield from _encoded_pictures(run, horizon, settings, model, device)
@@ -89,12 +93,16 @@ def _train(run: Run) -> Iterator[Event]:
     def loss_of(batch: Batch) -> Tensor:
         generator = torch.Generator().manual_seed(batch.seed)
         x0 = draw_latents([moments[i] for i in batch.images], batch.mirrored, generator)
-        x0 = (x0 * model.vae.config.scaling_factor).to(device)
-        eps = torch.randn(x0.shape, generator=generator).to(device)
-        t = objective.sample_timesteps(len(x0), generator).to(device)
+        x0 = x0 * model.vae.config.scaling_factor
+        eps = torch.randn(x0.shape, generator=generator)
+        t = objective.sample_timesteps(len(x0), generator)
+        eps = shape_noise(eps, x0, settings.noise, generator)
+        mixed_in = perturb(eps, settings.noise, generator)
+        x0, eps, mixed_in, t = (tensor.to(device) for tensor in (x0, eps, mixed_in, t))
         with accelerator.autocast():
-            prediction = model.family.denoise(unet, objective.add_noise(x0, eps, t), t, encode(list(batch.captions)))
-        error = (prediction.float() - objective.target(x0, eps, t)).square().flatten(1).mean(1)  # (B,)
+            noisy = objective.add_noise(x0, mixed_in, t)
+            prediction = model.family.denoise(unet, noisy, t, encode(list(batch.captions)))
+        error = objective.error(prediction.float(), objective.target(x0, eps, t), t).flatten(1).mean(1)  # (B,)
         return (objective.weight(t) * error).mean()
 
     checkpoint = Checkpoint(run, settings, horizon, model, adapter, optimizer, accelerator.scaler)

@@ -27,6 +27,7 @@ from loranb.events import Ended, Event, Saved, read_events, to_line
 from loranb.generate.prompt import parse_lines
 from loranb.project import SETTINGS, Project
 from loranb.settings import Settings
+from loranb.settings.conflicts import conflicts
 from loranb.training import images_file
 from loranb.training.images_file import ImagesFile
 
@@ -197,6 +198,7 @@ def _problems(settings: Settings) -> list[str]:
         lambda: families.locate(settings.model.base),
         lambda: settings.memory.precision != "fp16" or pick_dtype("fp16", pick_device()),
     )
+    found += conflicts(settings)
     for check in checks:
         try:
             check()

@@ -1,0 +1,38 @@
+"""Settings that cannot be used together: found before anything is loaded, all at once."""
+
+from loranb.settings import ObjectiveSettings, Settings
+
+
+def conflicts(settings: Settings) -> list[str]:
+    """Say which settings exclude each other, and what to do; empty if none do."""
+    objective, noise = settings.objective, settings.noise
+    found = misfits(objective, objective.predicts)
+    if objective.scale_v_pred and objective.v_pred_like is not None:
+        found.append(
+            "objective.scale_v_pred and objective.v_pred_like are for models that predict v and for models that "
+            "predict their noise; no model does both. Switch one off."
+        )
+    if objective.timestep_min >= objective.timestep_max:
+        found.append(
+            f"objective.timestep_min = {objective.timestep_min} and objective.timestep_max = "
+            f"{objective.timestep_max} leave no timestep; the first must be below the second."
+        )
+    if noise.offset_adaptive is not None and noise.offset is None:
+        found.append(
+            f"noise.offset_adaptive = {noise.offset_adaptive:g} changes noise.offset, which is blank; give an offset "
+            "such as 0.05, or leave both blank."
+        )
+    return found
+
+
+def misfits(options: ObjectiveSettings, predicts: str) -> list[str]:
+    """Say which options do not go with what a model predicts; empty for "auto", where that is not known yet."""
+    found = []
+    if options.scale_v_pred and predicts == "epsilon":
+        found.append("objective.scale_v_pred = True is for models that predict v; this one predicts its noise.")
+    if options.v_pred_like is not None and predicts == "v_prediction":
+        found.append(
+            f"objective.v_pred_like = {options.v_pred_like:g} is for models that predict their noise; this one "
+            "predicts v. Leave it blank."
+        )
+    return found
