@@ -1,5 +1,6 @@
 """Ask all rules."""
 
+import functools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
@@ -111,9 +112,19 @@ def _on_empty(texts: Mapping[Path, str]) -> Iterator[Remark]:
 
 
 def _on_length(everything: Sequence[Read], limit: int) -> Iterator[Remark]:
-    counts = {caption.picture: clip.count(as_read(caption.text)) for caption in everything}
-    long = {c.picture: clip.cut(as_read(c.text), limit)[1] for c in everything if counts[c.picture] > limit}
+    lengths = {caption.picture: _length(caption.text, limit) for caption in everything}
+    long = {picture: length for picture, length in lengths.items() if length[0] > limit}
     if long:
-        said = f"{captions(len(long))} with more than {limit} tokens, up to {max(counts.values())}"
-        details = {p: f"{counts[p]} tokens, and {limit} are read; cut off: {off.strip()}" for p, off in long.items()}
+        said = f"{captions(len(long))} with more than {limit} tokens, up to {max(count for count, _ in long.values())}"
+        details = {
+            p: f"{count} tokens, and {limit} are read; cut off: {off.strip()}" for p, (count, off) in long.items()
+        }
         yield Remark("too_long", "warning", said, tuple(long), details=details)
+
+
+@functools.lru_cache(maxsize=2**14)  # captions are asked about after each edit, and few have changed
+def _length(text: str, limit: int) -> tuple[int, str]:
+    """Count the tokens of a caption, and say what of it is not read."""
+    read = as_read(text)
+    count = clip.count(read)
+    return count, clip.cut(read, limit)[1] if count > limit else ""

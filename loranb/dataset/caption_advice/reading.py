@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from loranb import clip
 from loranb.dataset import tagging
@@ -22,6 +23,17 @@ _MOSTLY = 0.8  # the same, of a tag that stands second, for it to be the class
 _LEAST = 2  # captions
 
 
+class Words(NamedTuple):
+    """What a caption is made of."""
+
+    every: tuple[str, ...]  # names of all tags, sentences among them
+    spellings: tuple[str, ...]  # of tags as they are written, without weights and without sentences
+    names: tuple[str, ...]  # of the same, for comparing
+    first: str  # the tag that it begins with; blank where that is a sentence
+    is_sentence: bool  # whether it says something in sentences, wholly or in part
+    plain: str  # all of it, for looking words up
+
+
 @dataclass(frozen=True)
 class Read:
     """A caption that is not empty.
@@ -29,38 +41,30 @@ class Read:
     Args:
         picture: whose.
         text: as it stands.
-        spellings: its tags as they are written, without weights and without sentences.
-        names: what those are called, for comparing.
-        is_sentence: whether it says something in sentences, wholly or in part.
+        words: what it is made of.
     """
 
     picture: Path
     text: str
-    spellings: tuple[str, ...]
-    names: tuple[str, ...]
-    is_sentence: bool
-
-    @classmethod
-    def of(cls, picture: Path, text: str) -> "Read":
-        """Read a caption."""
-        found = [tagging.spelling(tag) for tag in tagging.tags(text)]
-        tags = tuple(tag for tag in found if not tagging.is_sentence(tag))
-        return cls(picture, text, tags, tuple(map(tagging.name, tags)), tagging.is_sentence(text))
+    words: Words
 
     @property
-    def first(self) -> str:
-        """The tag that it begins with; blank where that is a sentence."""
-        start = tagging.spelling(next(iter(tagging.tags(self.text)), ""))
-        return "" if tagging.is_sentence(start) else start
+    def spellings(self) -> tuple[str, ...]:
+        """Its tags as they are written, without weights and without sentences."""
+        return self.words.spellings
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What those are called, for comparing."""
+        return self.words.names
 
     def begins_with(self, words: str) -> bool:
         """Whether it begins with a word or several: as a tag of their own, or as the first words of one."""
-        start = tagging.name(next(iter(tagging.tags(self.text)), ""))
-        return bool(_pattern(words).match(start))
+        return bool(self.words.every and _pattern(words).match(self.words.every[0]))
 
     def says(self, words: str) -> bool:
         """Whether a word or several stand in it, wherever."""
-        return bool(_pattern(words).search(" ".join(self.text.replace("_", " ").casefold().split())))
+        return bool(_pattern(words).search(self.words.plain))
 
 
 @dataclass(frozen=True)
@@ -100,7 +104,7 @@ def grouped(
     of: dict[str, list[Read]] = {}
     for picture, text in captions.items():
         if text.strip():
-            of.setdefault(subjects[picture], []).append(Read.of(picture, text))
+            of.setdefault(subjects[picture], []).append(Read(picture, text, _words(text)))
     found = []
     for words, read in of.items():
         word = " ".join(trigger.split()) or _trigger(words, read)
@@ -114,7 +118,7 @@ def _trigger(words: str, read: Sequence[Read]) -> str:
     for candidate in filter(None, [words, first]):
         if sum(caption.begins_with(candidate) for caption in read) >= max(_LEAST, _SOME * len(read)):
             return candidate
-    begin, count = _most_common(filter(None, (caption.first for caption in read)))
+    begin, count = _most_common(filter(None, (caption.words.first for caption in read)))
     if count >= max(_LEAST, _OFTEN * len(read)) and tagging.name(begin) not in _GENERAL:
         return begin
     return first if _is_made_up(first) else ""
@@ -148,6 +152,20 @@ def _most_common(tags: Iterable[str]) -> tuple[str, int]:
 def _is_made_up(word: str) -> bool:
     """Whether a word is none that CLIP's vocabulary has, and so was probably chosen as a trigger."""
     return word.isascii() and word.isalnum() and not word.isdigit() and len(clip.tokens(word)) > 1
+
+
+@functools.lru_cache(maxsize=2**14)  # captions are asked about after each edit, and few have changed
+def _words(text: str) -> Words:
+    every = [tagging.spelling(tag) for tag in tagging.tags(text)]
+    tags = [tag for tag in every if not tagging.is_sentence(tag)]
+    return Words(
+        tuple(map(tagging.name, every)),
+        tuple(tags),
+        tuple(map(tagging.name, tags)),
+        every[0] if every and every[0] in tags else "",
+        len(tags) < len(every),
+        " ".join(text.replace("_", " ").casefold().split()),
+    )
 
 
 @functools.lru_cache(maxsize=256)

@@ -74,8 +74,9 @@ def on_equal_captions(everything: Sequence[Read]) -> Iterator[Remark]:
     """Captions that are equal, for pictures that have one each."""
     same: dict[tuple[str, ...], dict[Path, Path]] = {}
     for caption in everything:
-        said = tuple(tagging.name(tag) for tag in tagging.tags(caption.text))
-        same.setdefault(said, {})[caption.picture.with_suffix("")] = caption.picture  # of one stem, they share a file
+        same.setdefault(caption.words.every, {})[caption.picture.with_suffix("")] = (
+            caption.picture
+        )  # of one stem, they share a file
     texts = {caption.picture: " ".join(caption.text.split()) for caption in everything}
     groups = sorted((tuple(of.values()) for of in same.values() if len(of) > 1), key=len, reverse=True)
     for pictures in groups[:GROUPS]:
@@ -104,8 +105,8 @@ def on_repeated_tags(everything: Sequence[Read]) -> Iterator[Remark]:
 
 def on_styles(everything: Sequence[Read]) -> Iterator[Remark]:
     """Sets in which some captions are tags and others sentences."""
-    sentences = [c for c in everything if c.is_sentence]
-    tags = [c for c in everything if not c.is_sentence and len(c.names) > 1]
+    sentences = [c for c in everything if c.words.is_sentence]
+    tags = [c for c in everything if not c.words.is_sentence and len(c.names) > 1]
     fewer, name = min((sentences, "sentences"), (tags, "tags"), key=lambda style: len(style[0]))
     if len(fewer) >= max(1, _STYLES * len(everything)) and len(everything) >= SHARED:
         said = f"{len(sentences)} in sentences, {len(tags)} in tags; these are those in {name}"
