@@ -43,6 +43,11 @@ CODES = {
         "The picture is left out of training.",
         "Crop it anew, or take the crop back.",
     ),
+    "bad_mask": Code(
+        "with a mask that cannot be used",
+        "Where only masked parts are trained on, it does not know which.",
+        "Paint the mask on the whole picture as it stands upright, or delete it.",
+    ),
     "duplicate": Code(
         "the same file twice",
         "It counts twice: training draws it more often than the others and learns it by heart.",

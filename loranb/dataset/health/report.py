@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from loranb.dataset import folders
+from loranb.dataset import folders, masks
 from loranb.dataset.caption_advice import Remark, advise_captions
 from loranb.dataset.edits import Edits
 from loranb.dataset.folders import Subject
@@ -19,6 +19,7 @@ from loranb.dataset.health.duplicates import near_copies
 from loranb.dataset.health.findings import SEVERITIES, Finding, severity_rank
 from loranb.dataset.health.survey import Surveyor
 from loranb.dataset.progress import Progress, silent
+from loranb.dataset.reader import Pictures
 from loranb.dataset.training_set import TrainingImage
 from loranb.errors import DatasetError, SettingsError
 from loranb.project import Project
@@ -156,6 +157,7 @@ def check(
     edits = Edits(project.edits_file)
     alone = [judge(one, belongs[one.path], settings.dataset, edits.of(one.content), asked) for one in looked]
     copies = near_copies({one.content: one.facts for one in looked}, project.cache / "alike.json")
+    alone = _with_masks(project, alone)
     pictures = in_context(alone, lambda path: path.relative_to(project.root).as_posix(), copies)
     health = tuple(_health(subject, [p for p in pictures if p.subject == subject], asked) for subject in subjects)
     damaged = [Finding("edits_damaged", "warning", said.rstrip(".")) for said in edits.problems]
@@ -183,6 +185,13 @@ def _settings(project: Project) -> tuple[Settings, list[Finding]]:
         return project.settings(), []
     except SettingsError as error:
         return Settings(), [Finding("settings", "warning", " ".join(error.problems).rstrip("."))]
+
+
+def _with_masks(project: Project, pictures: Sequence[Checked]) -> list[Checked]:
+    """Add what is wrong with the masks that lie beside pictures."""
+    problems = masks.problems(Pictures(project), [picture.path for picture in pictures if picture.usable])
+    said = {path: Finding("bad_mask", "warning", problem.split(". ")[0]) for path, problem in problems.items()}
+    return [picture.plus(said[picture.path]) if picture.path in said else picture for picture in pictures]
 
 
 def _on_captions(pictures: Sequence[Checked]) -> tuple[Remark, ...]:

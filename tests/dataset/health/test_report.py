@@ -260,3 +260,14 @@ def test_a_missing_caption_is_told_of_its_picture_and_not_twice(project, town, s
     report = health.check(project)
     assert report.captions == ()
     assert "no_caption" in report.counts
+
+
+def test_a_mask_that_does_not_fit_is_told_and_is_no_picture(project, town, several):
+    several(town, 2)
+    Image.new("L", (520, 520), 255).save(town / "0.mask.png")
+    Image.new("L", (520, 260), 255).save(town / "1.mask.png")
+    report = health.check(project)
+    assert report.summary["pictures"] == 2
+    [(path, told)] = [(p.path.name, f) for p in report.pictures for f in p.findings if f.code == "bad_mask"]
+    assert path == "1.jpg"
+    assert "1.mask.png is 520 x 260 pixels" in told.message
