@@ -31,6 +31,8 @@ def pack(work: Path, target: Path) -> None:
         feature_extractor=None,
         requires_safety_checker=False,
     ).to(torch.float16)
+    for part in (pipeline.vae, pipeline.unet):
+        part.register_to_config(_name_or_path="")  # else the folder on the machine that trained it
     aside = target.with_name(target.name + ".new")
     shutil.rmtree(aside, ignore_errors=True)
     pipeline.save_pretrained(aside, safe_serialization=True)
