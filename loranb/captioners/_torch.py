@@ -48,8 +48,8 @@ class Speaker:
             raise CaptionerError("This captioner is closed; load it again.")
         opaque = [on_white(picture) for picture in pictures]
         sentences: list[str] = []
-        for start in range(0, len(opaque), self.batch):
-            sentences += self._speak(opaque[start : start + self.batch])
+        while len(sentences) < len(opaque):  # the batch may shrink on the way
+            sentences += self._speak(opaque[len(sentences) : len(sentences) + self.batch])
         return [Said((" ".join(sentence.split()),)) for sentence in sentences]
 
     def _speak(self, pictures: list[Image.Image]) -> list[str]:
