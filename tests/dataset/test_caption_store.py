@@ -368,6 +368,7 @@ def test_whatever_is_written_is_read_back(store, text):
 
 STEPS = st.one_of(
     st.tuples(st.just("save"), st.integers(0, 3), st.text("ab ,\né|;", max_size=12), st.booleans()),
+    st.tuples(st.just("save"), st.just(0), st.sampled_from(["", "x", "xy, z", "castle, a"]), st.just(True)),
     st.tuples(st.just("add"), st.sampled_from(["a", "b", "é, c"]), st.booleans()),
     st.tuples(st.just("remove"), st.sampled_from(["a", "b", "castle"])),
     st.tuples(st.just("rename"), st.sampled_from(["a", "castle"]), st.sampled_from(["b", ""])),

@@ -105,6 +105,20 @@ def test_a_new_text_is_read_back_in_the_old_encoding_and_line_ends(old, new, enc
     assert CaptionFile.parse(content).text == new
 
 
+@settings(max_examples=100, deadline=None)
+@given(
+    lines=st.lists(st.tuples(st.text("abé ,"), st.sampled_from(["\n", "\r\n"])), min_size=1, max_size=6),
+    place=st.integers(0, 5),
+    new=st.text("xyz", min_size=1),
+)
+def test_an_edit_of_one_line_leaves_all_others_with_the_line_ends_they_have(lines, place, new):
+    place %= len(lines)
+    file = CaptionFile.parse("".join(line + end for line, end in lines).encode())
+    edited = [(new if number == place else line, end) for number, (line, end) in enumerate(lines)]
+    text = "\n".join(line for line, _ in edited)
+    assert file.with_text(text).encode() == "".join(line + end for line, end in edited).encode()
+
+
 def test_lines_that_are_not_edited_keep_their_own_line_ends():
     file = CaptionFile.parse(b"a\r\nb\nc\rd\r\ne\r\n")
     assert file.text == "a\nb\nc\nd\ne"
