@@ -102,10 +102,13 @@ def caption_project(  # noqa: PLR0913  what is captioned, by whom, how, and who 
     made = _drafts(project, _choice(name, options), wording, pictures, (progress, stop))
     store = CaptionStore.load(project)
     changed = [draft for draft in made.drafts if draft.changes and not draft.problem]
-    mine = [draft for draft in changed if store.text(draft.picture) == draft.before and draft.picture.exists()]
+    mine, meanwhile = [], []
+    for draft in changed:
+        untouched = draft.picture.exists() and store.text(draft.picture) == draft.before
+        (mine if untouched else meanwhile).append(draft)
     written = store.apply(f"captions by {name}", [(d.picture, d.after) for d in mine], by="captioner")
-    meanwhile = tuple(draft.picture for draft in changed if draft not in mine)
-    return Outcome(made.drafts, written, meanwhile, made.kept, made.seen.stopped, made.seen.per_second)
+    left = tuple(draft.picture for draft in meanwhile)
+    return Outcome(made.drafts, written, left, made.kept, made.seen.stopped, made.seen.per_second)
 
 
 def drafts(  # noqa: PLR0913  as `caption_project`

@@ -8,6 +8,7 @@ import datetime
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -59,21 +60,32 @@ def look(processes: int, arguments: Sequence[str]) -> bool:
             f"processes = {processes}; each needs a GPU of its own, and there "
             f"{'is 1' if gpus == 1 else f'are {gpus}'}. Ask for no more than that."
         )
-    launcher = ["torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
-    process = subprocess.Popen(
-        [sys.executable, "-m", *launcher, "-m", "loranb.captioning", *arguments, "--only-look"],
-        stdin=subprocess.DEVNULL,
-        stdout=sys.stderr.fileno(),
-        env={"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // processes)), **os.environ},
-        start_new_session=True,  # an interrupt reaches them through this process alone, once
-    )
+    with tempfile.TemporaryDirectory() as folder:
+        asked_to_stop = Path(folder) / "stop"
+        launcher = ["torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+        process = subprocess.Popen(
+            [sys.executable, "-m", *launcher, "-m", "loranb.captioning", *arguments, "--only-look", asked_to_stop],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            env={"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // processes)), **os.environ},
+            start_new_session=True,  # an interrupt does not reach them
+        )
+        try:
+            process.wait()
+        except KeyboardInterrupt:
+            _stop(process, asked_to_stop)
+            return False
+    return True
+
+
+def _stop(process: subprocess.Popen[bytes], asked_to_stop: Path) -> None:
+    """Ask the processes to stop after the batch they are at; a second interrupt ends them at once."""
+    asked_to_stop.touch()
     try:
         process.wait()
     except KeyboardInterrupt:
-        process.terminate()  # torchrun ends them; each has written down its batches so far
+        process.terminate()  # torchrun ends the others
         process.wait()
-        return False
-    return True
 
 
 def arguments(asked: argparse.Namespace) -> list[str]:
