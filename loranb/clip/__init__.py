@@ -64,6 +64,7 @@ def tokenizer() -> "Tokenizer":
     return made
 
 
+@functools.lru_cache(maxsize=2**13)  # the captions of a project, which are counted again after each edit of one
 def count(text: str, weights: bool = False) -> int:
     """Count the tokens of a text, without start and end.
 

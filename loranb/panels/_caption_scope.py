@@ -11,7 +11,8 @@ SELECTED, SHOWN, ALL, SUBJECT = "selected", "shown", "all", "subject:"
 class Scope(w.Dropdown):
     """A choice among scopes, each with how many pictures it has.
 
-    It moves to the selection when there is one, and to what is shown when that is gone.
+    By itself it is the selection where there is one, else what is shown. What the user chooses stays until it is
+    gone, or pictures are selected.
 
     Args:
         changed: called when it is another scope, or the same with other pictures.
@@ -21,12 +22,17 @@ class Scope(w.Dropdown):
         super().__init__(options=[("all", ALL)], layout=w.Layout(width="190px"))
         self._pictures: dict[str, list[Path]] = {ALL: []}
         self._changed, self._offering = changed, False
-        self.observe(lambda _: None if self._offering else changed(), "value")
+        self._by_hand = False
+        self.observe(lambda _: None if self._offering else self._choose(), "value")
 
     @property
     def pictures(self) -> list[Path]:
         """Those of the scope."""
         return self._pictures[self.value]
+
+    def _choose(self) -> None:
+        self._by_hand = True
+        self._changed()
 
     def offer(self, selected: Sequence[Path], shown: Sequence[Path], subjects: Mapping[str, Sequence[Path]]) -> None:
         """Offer scopes.
@@ -47,12 +53,9 @@ class Scope(w.Dropdown):
         options = [(_label(key, len(pictures)), key) for key, pictures in self._pictures.items()]
         if tuple(options) != tuple(self.options):
             self.options = options
-        if selected and not had:
-            self.value = SELECTED
-        elif before in self._pictures:
-            self.value = before
-        else:
-            self.value = SHOWN if SHOWN in self._pictures else ALL
+        self._by_hand = self._by_hand and before in self._pictures and not (selected and not had)
+        first = next(key for key in (SELECTED, SHOWN, ALL) if key in self._pictures)
+        self.value = before if self._by_hand else first
         self._offering = False
         self._changed()
 

@@ -3,6 +3,7 @@
 The rest of the panels asks here, and knows neither.
 """
 
+import asyncio
 import importlib.util
 import os
 import sys
@@ -29,6 +30,15 @@ def where() -> Place:
 def background_updates_arrive() -> bool:
     """Whether a widget changed from a thread or task changes in the page; on Colab it does not."""
     return where() != "colab"
+
+
+def keeps_the_notebook_free() -> bool:
+    """Whether work can go on after a cell has ended, and show in the page what comes of it."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:  # no notebook
+        return False
+    return background_updates_arrive()
 
 
 def shows_own_widgets() -> bool:
