@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import field_validator
 
+from loranb.dataset.tag_text import tags
 from loranb.settings.declaration import Group, setting
 
 ARROW = "=>"
@@ -62,7 +63,7 @@ class Wording(Group):
     @field_validator("undesired", mode="after")
     @classmethod
     def _one_each(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(tag for line in value for part in line.split(",") if (tag := part.strip()))
+        return tuple(tag for line in value for tag in tags(line))
 
     @field_validator("replacements", mode="after")
     @classmethod

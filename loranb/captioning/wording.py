@@ -125,7 +125,7 @@ def _wanted(said: Said, wording: Wording) -> list[tuple[str, float]]:
     found: dict[str, tuple[str, float]] = {}
     confidence = said.confidence or (1.0,) * len(said.tags)
     for tag, sure in zip(said.tags, confidence, strict=True):
-        for new in instead.get(name(tag), tag).split(",") if name(tag) in instead else [tag]:
+        for new in tags(instead[name(tag)]) if name(tag) in instead else [tag]:
             if name(new) and name(new) not in unwanted:
                 found.setdefault(name(new), (one_line(new), sure))
     return list(found.values())

@@ -154,9 +154,7 @@ def test_progress_tells_how_many_are_through_and_how_fast(project, sizes):
 
 def test_a_captioner_that_says_nothing_empties_no_caption(project, sizes, picture):
     captions.write(picture("a"), "mine")
-    asked = Wording(
-        mode="overwrite", undesired=("20 by 30", "60 by 40", "(0", "255", "0)"), replacements=("(0, 255, 0) =>",)
-    )
+    asked = Wording(mode="overwrite", undesired=("20 by 30, 60 by 40", "(0, 255, 0)"))
     outcome = caption_project(project, "sizes", wording=asked)
     assert (told(project)["a"], outcome.written, len(outcome.problems)) == ("mine", 0, 5)
 
