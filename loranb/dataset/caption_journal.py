@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from loranb.errors import DatasetError
-from loranb.files import write_text
+from loranb.files import write_bytes
 
-LONGEST = 2**24  # bytes; a longer journal is cut down to the last edits that fill half of that: 30 of 1,000 captions
+LONGEST = 2**24  # bytes; a longer journal is cut down to the last edits that fill half of that: 17 of 1,000 captions
+MOST = 2**12  # lines; the same, so that a journal of many small edits is read in a tenth of a second
 _HEAD = 120  # bytes of a journal by which to know it: the number of its first edit, or of itself, is among them
 PATIENCE = 10  # seconds to wait for another program that changes captions (assumed)
 _REPEATS = re.compile(r"(?<![^/])\d+_(?=[^/]*/[^/]*$)")
@@ -68,10 +69,11 @@ class CaptionJournal:
         self.file = file
         self.done: list[CaptionEdit] = []  # what can be undone, the latest at the end
         self.undone: list[CaptionEdit] = []  # what can be done again, the latest at the end
+        self._known: dict[str, CaptionEdit] = {}  # those that can be undone, by number
         self._lock = threading.RLock()
         self._alone = False
         self._forgotten: dict[str, tuple[By, int]] = {}  # who wrote what last, of edits that were cut off
-        self._head, self._read_to = b"", 0  # how the file begins, and how much of it has been read
+        self._head, self._read_to, self._lines = b"", 0, 0  # how the file begins, and how much of it has been read
         self._statuses: dict[str, tuple[By, int]] | None = None
         self.reload()
 
@@ -105,9 +107,11 @@ class CaptionJournal:
                 file.seek(self._read_to)
                 whole = file.read().rpartition(b"\n")[0]
                 if not self._read_to:
-                    self.done, self.undone, self._forgotten = [], [], {}
-                    self._head, self._statuses = whole[:_HEAD], None
-            for line in filter(None, whole.split(b"\n")):
+                    self.done, self.undone, self._known, self._forgotten = [], [], {}, {}
+                    self._head, self._statuses, self._lines = whole[:_HEAD], None, 0
+            lines = list(filter(None, whole.split(b"\n")))
+            self._lines += len(lines)
+            for line in lines:
                 with contextlib.suppress(ValueError, LookupError, TypeError, AttributeError, StopIteration):
                     self._take(json.loads(line))
             self._read_to += len(whole) + bool(whole)
@@ -151,16 +155,18 @@ class CaptionJournal:
             source, target = (self.done, self.undone) if kind == "undo" else (self.undone, self.done)
             place = next(place for place in reversed(range(len(source))) if source[place].number == line[kind])
             target.append(source.pop(place))
+            self._known = {edit.number: edit for edit in self.done}
 
     def _take_edit(self, line: dict[str, Any]) -> None:
-        edit = next((edit for edit in reversed(self.done) if edit.number == line["edit"]), None)
-        if edit is None:
-            edit = CaptionEdit(line["what"], line["by"], {}, line["edit"])
-            self.done.append(edit)
+        edit = self._known.get(line["edit"]) or CaptionEdit(line["what"], line["by"], {}, line["edit"])
         edit.take(line)
+        if edit.number not in self._known:
+            self._known[edit.number] = edit
+            self.done.append(edit)
         self.undone.clear()
         if all(was.before == was.after for was in edit.files.values()):
-            self.done.remove(edit)
+            self.done = [other for other in self.done if other is not edit]
+            del self._known[edit.number]
             self._statuses = None
         elif self._statuses is not None:
             for path, _, after in line["files"]:
@@ -173,7 +179,7 @@ class CaptionJournal:
         try:
             self._append(line)
             self.reload()
-            if self.file.stat().st_size > LONGEST and not self.undone:
+            if (self.file.stat().st_size > LONGEST or self._lines > MOST) and not self.undone:
                 self._shorten()
         except OSError as error:
             raise DatasetError(f"{self.file} cannot be written: {error.strerror}. {otherwise}") from error
@@ -192,16 +198,19 @@ class CaptionJournal:
         """Write the file anew with the latest edits, one at least, and who wrote what before them."""
         assert self.file
         kept: list[bytes] = []
+        length = 0
         for edit in reversed(self.done):
             text = _line(edit.line())
-            if kept and sum(map(len, kept)) + len(text) > LONGEST // 2:
+            length += len(text)
+            if kept and (length > LONGEST // 2 or len(kept) == MOST // 2):
                 break
-            kept.insert(0, text)
+            kept.append(text)
         for edit in self.done[: len(self.done) - len(kept)]:
             for path, was in edit.files.items():
                 self._note(self._forgotten, path, edit.by, was.after)
         forgotten = [[path, by, sum_] for path, (by, sum_) in self._forgotten.items()]
-        write_text(self.file, (_line({"journal": uuid.uuid4().hex, "forgotten": forgotten}) + b"".join(kept)).decode())
+        head = _line({"journal": uuid.uuid4().hex, "forgotten": forgotten})
+        write_bytes(self.file, head + b"".join(reversed(kept)))
         self.reload()
 
 

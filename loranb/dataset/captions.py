@@ -135,12 +135,12 @@ def load(picture: Path) -> CaptionFile:
         DatasetError: the file is not text, or cannot be read.
     """
     file = caption_file(picture)
-    with contextlib.suppress(FileNotFoundError):
-        try:
-            return parse(file.read_bytes(), file)
-        except PermissionError as error:
-            raise DatasetError(f"{file} cannot be read: {error.strerror}. Check who may read it.") from error
-    return CaptionFile()
+    try:
+        return parse(file.read_bytes(), file)
+    except FileNotFoundError:
+        return CaptionFile()
+    except OSError as error:
+        raise DatasetError(f"{file} cannot be read: {error.strerror}. Check what it is and who may read it.") from error
 
 
 def read(picture: Path) -> str:

@@ -147,7 +147,7 @@ def _read(stem: str, states: Mapping[str, State]) -> HeldCaption:
     except FileNotFoundError:
         return HeldCaption(Path(file))
     except OSError as error:
-        return make(problem=f"{Path(file).name} cannot be read: {error.strerror}. Check who may read it.")
+        return make(problem=f"{file} cannot be read: {error.strerror}. Check what it is and who may read it.")
     try:
         return make(content=content, caption=parse(content, Path(file)))
     except DatasetError as error:

@@ -198,6 +198,17 @@ def test_a_journal_stays_short_and_knows_its_last_edits_and_who_wrote_what(proje
     assert _files(project) == last
 
 
+def test_a_journal_of_many_small_edits_stays_short(project, monkeypatch):
+    monkeypatch.setattr(caption_journal, "MOST", 20)
+    store = CaptionStore.load(project)
+    for number in range(50):
+        store.save(store.pictures[0], f"text {number}")
+        assert len(project.captions_file.read_bytes().splitlines()) <= 20
+    for number in reversed(range(40, 49)):
+        store.undo()
+        assert store.text(store.pictures[0]) == f"text {number}"
+
+
 def test_an_edit_larger_than_the_journal_may_be_can_still_be_undone(project, monkeypatch):
     monkeypatch.setattr(caption_journal, "LONGEST", 1000)
     store, before = CaptionStore.load(project), _files(project)
