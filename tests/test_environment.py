@@ -20,7 +20,7 @@ def test_the_conda_environment_is_core_notebook_and_gpu_of_pyproject():
     wanted = {plain(r) for r in [*project["dependencies"], *extras["notebook"], *extras["gpu"]]}
     wanted.add("python" + plain(project["requires-python"]))
     listed = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
-    conda = set()
+    conda = {plain(r) for entry in listed if isinstance(entry, dict) for r in entry["pip"] if r != "."}
     for entry in listed:
         if isinstance(entry, str) and entry != "pip":
             name = re.match(r"[\w-]+", entry).group()

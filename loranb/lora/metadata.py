@@ -55,7 +55,6 @@ def _kohya(settings: Settings, plan: Plan, base: Mapping[str, str], moment: Mome
         "ss_mixed_precision": settings.memory.precision.replace("fp32", "no"),
         "ss_resolution": f"({side}, {side})",
         "ss_learning_rate": optimizer.learning_rate,
-        "ss_optimizer": f"torch.optim.adamw.AdamW(weight_decay={optimizer.weight_decay:g})",
         "ss_lr_warmup_steps": 0 if optimizer.schedule == "constant" else whole_steps(optimizer.warmup, plan.steps),
         "ss_num_train_images": plan.items,
         "ss_num_reg_images": 0,

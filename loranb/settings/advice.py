@@ -1,6 +1,7 @@
 """What is allowed but unwise."""
 
 from loranb.settings import OptimizerSettings, Settings
+from loranb.settings.optimizers import averages, finds_rate, sets_rate
 
 
 def advice(settings: Settings) -> list[str]:
@@ -12,11 +13,6 @@ def advice(settings: Settings) -> list[str]:
             f"lora.alpha = {lora.alpha:g} is above the rank ({lora.rank}): the LoRA is amplified and learns in leaps. "
             "Leave it blank, or use a lower learning rate."
         )
-    if settings.optimizer.learning_rate > 1e-3 and settings.model.base != "demo":
-        said.append(
-            f"optimizer.learning_rate = {settings.optimizer.learning_rate:g} is high for AdamW; "
-            "most LoRAs are trained between 2e-5 and 5e-4."
-        )
     if (
         dataset.buckets
         and not dataset.no_upscale
@@ -26,7 +22,34 @@ def advice(settings: Settings) -> list[str]:
             f"dataset.resolution = {dataset.resolution} lies outside the buckets ({dataset.bucket_min} to "
             f"{dataset.bucket_max}); the bounds are widened to include it."
         )
-    return said + _on_schedule(settings.optimizer) + _on_objective(settings)
+    return said + _on_optimizer(settings) + _on_schedule(settings.optimizer) + _on_objective(settings)
+
+
+def _on_optimizer(settings: Settings) -> list[str]:
+    optimizer, said = settings.optimizer, []
+    name, rate, of_text = optimizer.name, optimizer.learning_rate, optimizer.text_encoder_learning_rate
+    unscheduled = averages(name)
+    if finds_rate(name):
+        if rate <= 0.1:
+            said.append(
+                f"optimizer.learning_rate = {rate:g} multiplies the rate that {name} finds by itself, so it learns "
+                "next to nothing. Set it to 1."
+            )
+        if of_text not in (None, 0, rate):
+            said.append(f"{name} uses the U-Net's rate for the text encoder too; leave the text encoder's rate blank.")
+    elif sets_rate(name, optimizer.args):
+        unscheduled = True
+        said.append(
+            "Adafactor sets the learning rate from the step number, whatever rates are given. For rates of your own, "
+            "add the arguments relative_step=False and scale_parameter=False, and set the gradient norm to 0."
+        )
+    elif rate > 1e-3 and settings.model.base != "demo":
+        said.append(
+            f"optimizer.learning_rate = {rate:g} is high for {name}; most LoRAs are trained between 2e-5 and 5e-4."
+        )
+    if unscheduled and not optimizer.schedule.startswith("constant"):
+        said.append(f"optimizer.schedule = {optimizer.schedule!r} is not used with {name}: it needs no schedule.")
+    return said
 
 
 def _on_objective(settings: Settings) -> list[str]:

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import field_validator
 
 from loranb.settings.declaration import Group, setting
+from loranb.settings.optimizers import known_name
 
 SCHEDULES = Literal[
     "constant",
@@ -24,10 +25,27 @@ SHARE_OR_STEPS = "a share below 1, or whole steps"
 class OptimizerSettings(Group):
     """Learning."""
 
+    name: str = setting(
+        "AdamW",
+        "What turns gradients into steps. AdamW: the usual; AdamW8bit: the same in less GPU memory (bitsandbytes); "
+        "Lion, CAME, Adafactor: less memory still, rates of their own; Prodigy and DAdaptAdam, DAdaptLion ...: find "
+        "the rate themselves, so set it to 1; AdamWScheduleFree: needs no schedule; PagedAdamW8bit, Lion8bit, "
+        "SGDNesterov, RAdamScheduleFree, SGDScheduleFree. Or any class by its dotted name, such as "
+        "pytorch_optimizer.AdEMAMix, or a plain name of torch.optim.",
+        kohya="optimizer",
+    )
+    args: tuple[str, ...] = setting(
+        (),
+        "Arguments of the optimizer, one a line, as name=value: weight_decay=0.1, betas=0.9,0.99, d_coef=2, "
+        "relative_step=False. Blank: its own defaults. They win over the settings below.",
+        advanced=True,
+        kohya="optimizer_args",
+    )
     learning_rate: float = setting(
         1e-4,
         "How far each step moves the U-Net's LoRA. Too high burns the pictures in and breaks others; too low learns "
-        "nothing. 1e-4 is the usual start for AdamW (kohya's default).",
+        "nothing. 1e-4 is the usual start for AdamW (kohya's default); "
+        "1 for Prodigy and the DAdapt family, which multiply it by what they find.",
         gt=0,
         le=10,
         kohya="unet_lr",
@@ -35,7 +53,8 @@ class OptimizerSettings(Group):
     )
     text_encoder_learning_rate: float | None = setting(
         None,
-        "The same for the text encoder. Blank means half of the learning rate: words need less.",
+        "The same for the text encoder. Blank means half of the learning rate, since words need less; all of it for "
+        "optimizers that find the rate themselves, which use one rate for both. 0 leaves it untrained.",
         ge=0,
         le=10,
         kohya="text_encoder_lr",
@@ -109,9 +128,10 @@ class OptimizerSettings(Group):
         advanced=True,
         kohya="lr_scheduler_timescale",
     )
-    weight_decay: float = setting(
-        0.01,
-        "How strongly AdamW pulls the LoRA towards nought. Rarely worth touching (AdamW's default).",
+    weight_decay: float | None = setting(
+        None,
+        "How strongly the optimizer pulls the LoRA towards nought. Higher keeps it weaker and more general. Blank: "
+        "the optimizer's own, 0.01 for AdamW and 0 for most others. Rarely worth touching.",
         ge=0,
         le=1,
         advanced=True,
@@ -125,6 +145,11 @@ class OptimizerSettings(Group):
         kohya="max_grad_norm",
         ss="ss_max_grad_norm",
     )
+
+    @field_validator("name")
+    @classmethod
+    def _as_it_is_written(cls, value: str) -> str:
+        return known_name(value) or "AdamW"
 
     @field_validator("warmup", "schedule_decay")
     @classmethod

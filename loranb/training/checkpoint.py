@@ -20,6 +20,7 @@ from loranb.lora.file import save_lora
 from loranb.lora.metadata import Moment, metadata
 from loranb.plan import Plan
 from loranb.settings import Settings
+from loranb.training.optimizers import averaged, class_name, describe, restore
 from loranb.training.run import Run
 
 DTYPES = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32}
@@ -63,7 +64,8 @@ class Checkpoint:
         try:
             state = torch.load(file, map_location="cpu", weights_only=True)
             self.adapter.load(state["lora"])
-            self.optimizer.load_state_dict(state["optimizer"])
+            _same_optimizer(state.get("optimizer_class"), class_name(self.optimizer))
+            restore(self.optimizer, state["optimizer"])
             if self.scaler is not None and state["scaler"]:
                 self.scaler.load_state_dict(state["scaler"])
         except Exception as error:  # a damaged file fails in many ways
@@ -87,7 +89,10 @@ class Checkpoint:
         """Write the file before the state: a LoRA that has burnt out is refused, and the last good state stays."""
         moment = Moment(epoch, step, self._started, time.time(), zlib.crc32(self.run.name.encode()))
         told = metadata(self.settings, self.plan, self._base, moment)
-        save_lora(file, self.adapter.tensors(), told, DTYPES[self.settings.saving.precision])
+        told["ss_optimizer"] = describe(self.optimizer, self.settings.optimizer)
+        with averaged(self.optimizer):
+            tensors = self.adapter.tensors()
+        save_lora(file, tensors, told, DTYPES[self.settings.saving.precision])
         self._save_state(step)
         return file.relative_to(self.run.folder).as_posix()
 
@@ -97,8 +102,15 @@ class Checkpoint:
             "started": self._started,
             "lora": self.adapter.tensors(),
             "optimizer": self.optimizer.state_dict(),
+            "optimizer_class": class_name(self.optimizer),
             "scaler": self.scaler.state_dict() if self.scaler is not None else None,
         }
         out = io.BytesIO()
         torch.save(state, out)
         write_bytes(self.run.state_file, out.getvalue())
+
+
+def _same_optimizer(saved: str | None, here: str) -> None:
+    """Refuse the state of another optimizer, such as of a machine with bitsandbytes."""
+    if saved not in (None, here):
+        raise TrainingError(f"it is of {saved}, and this machine has {here}. Go on where the run was begun.")

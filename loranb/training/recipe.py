@@ -29,7 +29,7 @@ from loranb.training.checkpoint import Checkpoint
 from loranb.training.latents import LatentCache, Moments, draw_latents
 from loranb.training.noise import perturb, shape_noise
 from loranb.training.objectives import noise_schedule, objective_for
-from loranb.training.optimizers import make_optimizer, set_learning_rates
+from loranb.training.optimizers import averaged, choose, learning_rates, make_optimizer, set_learning_rates
 from loranb.training.prompts import prepare_prompts
 from loranb.training.run import Run
 from loranb.training.sampling import draw_samples
@@ -65,6 +65,11 @@ def _train(run: Run) -> Iterator[Event]:
     dtype = pick_dtype(settings.memory.precision, device)
     settings = settings.assign("memory.precision", precision_name(dtype))  # what "auto" came to
 
+    schedule = schedule_for(settings.optimizer, horizon.steps)
+    choice = choose(settings.optimizer, device, schedule.warmup)
+    for said in choice.notices:
+        yield Warned(said)
+
     yield Preparing("base model", 0, 1)
     mixed = precision_name(dtype).replace("fp32", "no")
     AcceleratorState._reset_state()  # it is global; an earlier run in this process may have used another precision
@@ -85,7 +90,7 @@ def _train(run: Run) -> Iterator[Event]:
     model.unet.to(device)
     if settings.memory.gradient_checkpointing:
         model.unet.enable_gradient_checkpointing()
-    optimizer = make_optimizer(adapter, settings.optimizer)
+    optimizer = make_optimizer(adapter, settings.optimizer, choice)
     trainable = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     unet, optimizer = accelerator.prepare(model.unet, optimizer)
     unet.train()
@@ -109,7 +114,6 @@ def _train(run: Run) -> Iterator[Event]:
     first = checkpoint.load()
     step, started = first, time.monotonic()
     epoch, epoch_losses = step // horizon.steps_per_epoch + 1, []
-    schedule = schedule_for(settings.optimizer, horizon.steps)
     yield Started(
         steps=horizon.steps,
         epochs=horizon.epochs,
@@ -123,7 +127,7 @@ def _train(run: Run) -> Iterator[Event]:
     try:
         steps = epoch_steps(horizon, settings.dataset, settings.length.seed, first)
         for epoch, batches, closes_epoch in itertools.islice(steps, horizon.steps - first):
-            rates = set_learning_rates(optimizer, settings.optimizer, schedule.factor(step))
+            set_learning_rates(optimizer, settings.optimizer, schedule.factor(step))
             losses = []
             for batch in batches:
                 loss = loss_of(batch)
@@ -141,7 +145,7 @@ def _train(run: Run) -> Iterator[Event]:
             optimizer.zero_grad()
             step += 1
             epoch_losses.append(mean)
-            yield Step(step, epoch, mean, rates, time.monotonic() - started)
+            yield Step(step, epoch, mean, learning_rates(optimizer), time.monotonic() - started)
 
             if closes_epoch or step == horizon.steps:
                 yield EpochEnded(epoch, step, sum(epoch_losses) / len(epoch_losses))
@@ -150,7 +154,8 @@ def _train(run: Run) -> Iterator[Event]:
                     yield Saved(epoch, step, checkpoint.save_epoch(epoch, step))
                 every = settings.samples.every_epochs
                 if every and (epoch % every == 0 or step == horizon.steps):
-                    yield from _samples(run, model, settings, epoch, step, device)
+                    with averaged(optimizer):
+                        yield from _samples(run, model, settings, epoch, step, device)
             if run.stop_file.exists():
                 run.stop_file.unlink()
                 break

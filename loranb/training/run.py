@@ -28,6 +28,7 @@ from loranb.generate.prompt import parse_lines
 from loranb.project import SETTINGS, Project
 from loranb.settings import Settings
 from loranb.settings.conflicts import conflicts
+from loranb.settings.optimizers import averages, finds_rate, sets_rate
 from loranb.training import images_file
 from loranb.training.images_file import ImagesFile
 
@@ -174,7 +175,10 @@ def fill_blanks(settings: Settings, name: str, images: Sequence[TrainingImage]) 
     if lora.alpha is None:
         changes["lora.alpha"] = float(lora.rank)
     if optimizer.text_encoder_learning_rate is None:
-        changes["optimizer.text_encoder_learning_rate"] = optimizer.learning_rate / 2
+        part = 1 if finds_rate(optimizer.name) else 2
+        changes["optimizer.text_encoder_learning_rate"] = optimizer.learning_rate / part
+    if averages(optimizer.name) or sets_rate(optimizer.name, optimizer.args):
+        changes["optimizer.schedule"] = "constant"  # they have none; kohya's trainer forces it too
     if not settings.saving.name.strip():
         changes["saving.name"] = name
     if not samples.prompts and samples.every_epochs:
@@ -188,6 +192,8 @@ def fill_blanks(settings: Settings, name: str, images: Sequence[TrainingImage]) 
 
 def _problems(settings: Settings) -> list[str]:
     """Find what would fail later, before anything is made."""
+    from loranb.training.optimizers import choose  # here, since it needs torch
+
     name, side, found = settings.saving.name, settings.dataset.resolution, []
     if not re.fullmatch(r"[^\\/:*?\"<>|,\s.][^\\/:*?\"<>|,]*(?<!\s)", name):
         found.append(
@@ -196,6 +202,7 @@ def _problems(settings: Settings) -> list[str]:
     checks = (
         lambda: parse_lines(settings.samples.prompts, (side, side), 0),
         lambda: families.locate(settings.model.base),
+        lambda: choose(settings.optimizer, pick_device()),
         lambda: settings.memory.precision != "fp16" or pick_dtype("fp16", pick_device()),
     )
     found += conflicts(settings)

@@ -171,6 +171,48 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(small_project, tex
     assert all(torch.equal(got[name], wanted[name]) for name in wanted)
 
 
+@pytest.mark.parametrize("name", ["AdamWScheduleFree", "Prodigy", "Adafactor"])
+def test_a_stopped_run_goes_on_exactly_with_other_optimizers_too(small_project, name):
+    changes = {"optimizer.name": name, "optimizer.learning_rate": 1e-3, "lora.text_encoder": False}
+    whole, whole_events = trained(small_project, **changes)
+    run = Run.create(small_project, small_project.settings().assign_all(changes))
+    first = []
+    for event in train(run):
+        first.append(event)
+        if isinstance(event, Step) and event.step == 3:
+            run.stop_file.touch()
+    second = list(train(run))
+    assert losses(first) + losses(second) == losses(whole_events)
+    wanted, told = load_lora(whole.lora_file())
+    got, _ = load_lora(run.lora_file())
+    assert all(torch.equal(got[key], wanted[key]) for key in wanted)
+    assert name.removesuffix("ScheduleFree") in told["ss_optimizer"]
+
+
+def test_the_file_holds_averaged_weights_and_the_state_those_that_are_trained(small_project):
+    changes = {"optimizer.name": "AdamWScheduleFree", "saving.precision": "fp32", "optimizer.learning_rate": 1e-2}
+    run, events = trained(small_project, **changes)
+    state = torch.load(run.state_file, weights_only=True)["lora"]
+    saved, told = load_lora(run.lora_file())
+    key = next(name for name in saved if name.endswith("lora_up.weight"))
+    assert not torch.allclose(saved[key], state[key], rtol=1e-3)
+    assert told["ss_lr_scheduler"] == "constant"
+
+
+def test_an_8_bit_optimizer_on_a_cpu_is_replaced_and_said(small_project):
+    _, events = trained(small_project, **{"optimizer.name": "adamw8bit", "length.epochs": 1})
+    assert any("AdamW is used" in event.message for event in events if isinstance(event, Warned))
+    assert losses(events) == losses(trained(small_project, **{"length.epochs": 1})[1])
+
+
+def test_the_state_of_another_optimizer_is_refused(small_project):
+    run, _ = trained(small_project, **{"length.epochs": 1})
+    state = torch.load(run.state_file, weights_only=True)
+    torch.save({**state, "optimizer_class": "bitsandbytes.optim.adamw.AdamW8bit"}, run.state_file)
+    with pytest.raises(TrainingError, match="AdamW8bit"):
+        list(train(run))
+
+
 def test_whoever_stops_reading_loses_nothing(small_project):
     run = Run.create(small_project, small_project.settings())
     events = train(run)
