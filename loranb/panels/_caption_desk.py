@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -56,6 +57,7 @@ class CaptionDesk:
         self.remarks: Mapping[Path, Sequence[Remark]] = {}  # as in `Advice.of`
         self._words = Words(project)
         self._counts: dict[str, int] | None = None
+        self._frequent: list[str] = []
 
     def card(self, picture: Path) -> dict[str, Any]:
         """Return all that is shown of a picture but itself, as plain values.
@@ -156,9 +158,15 @@ class CaptionDesk:
         return self._counts
 
     def frequent(self) -> list[str]:
-        """List the most frequent tags that do not stand in every caption: those worth a number key."""
+        """List the most frequent tags that do not stand in every caption: those worth a number key.
+
+        A tag keeps its number while captions are edited, or a key would do something else each time.
+        """
         captioned = self.store.captioned
-        return [tag for tag, count in self.counts.items() if count < captioned][:QUICK]
+        kept = [tag for tag in self._frequent if tag in self.counts]
+        new = (tag for tag, count in self.counts.items() if count < captioned and tag not in kept)
+        self._frequent = [*kept, *islice(new, QUICK - len(kept))]
+        return self._frequent
 
     def suggest(self, typed: str) -> list[tuple[str, int]]:
         """List tags that begin with or hold what was typed, and how often each stands in the set."""

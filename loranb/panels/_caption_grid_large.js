@@ -225,8 +225,8 @@ class Large {
   }
 
   closed() {
-    if (this.entry) this.captions.left(this.entry);
+    this.captions.left(this.entry);
     this.zoom.show("", "");
-    this.view.focusCurrent();
+    this.view.goTo(this.entry.id); // the browser goes back to where it came from
   }
 }

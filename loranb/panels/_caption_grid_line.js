@@ -20,6 +20,9 @@ class Line {
     this.heardAt = Date.now();
     model.on("msg:custom", (content, buffers) => this.heard(content, buffers));
     this.clock = setInterval(() => this.tick(), 1000);
+    this.kernel = model.widget_manager?.kernel; // Colab's page knows nothing of it
+    this.follow = (_, status) => RESTARTED.includes(status) && this.end();
+    this.kernel?.statusChanged?.connect(this.follow);
   }
 
   post(content) {
@@ -58,8 +61,6 @@ class Line {
 
   tick() {
     const now = Date.now();
-    if (RESTARTED.includes(this.model.widget_manager?.kernel?.status)) this.end();
-    if (this.lost) return;
     for (const entry of this.questions.values()) {
       if (now - entry.asked < LOST) continue;
       entry.asked = now;
@@ -70,6 +71,7 @@ class Line {
 
   end() {
     clearInterval(this.clock);
+    this.kernel?.statusChanged?.disconnect(this.follow);
     this.lost = true;
     this.changed();
   }

@@ -49,13 +49,27 @@ function joinTags(tags) {
   return tags.map(({ before, text, after }) => before + text + after).join("");
 }
 
+/** Whether the bracket that opens a tag is closed by the last letter of it. */
+function isEnclosed(words) {
+  const open = [];
+  for (const match of words.matchAll(MARK)) {
+    if ("([{".includes(match[0])) open.push(match[0]);
+    else if (OPENS[match[0]]) {
+      if (open.pop() !== OPENS[match[0]]) return false;
+      if (!open.length) return match.index + 1 === words.length;
+    }
+  }
+  return false;
+}
+
 /** What a tag is called, for comparing: no weight, no brackets around it, no underscores, no capitals. */
 function tagName(tag) {
-  let words = tag.trim();
-  while (words.length > 2 && ((words[0] === "(" && words.endsWith(")")) || (words[0] === "[" && words.endsWith("]")))) {
+  let words = tag;
+  while (words.length > 2 && "([".includes(words[0]) && isEnclosed(words)) {
     const inner = words.slice(1, -1);
-    if (/[()[\]]/.test(inner.replaceAll(/\\./g, ""))) break;
-    words = (words[0] === "(" ? inner.replace(WEIGHT, "") : inner).trim();
+    const bare = (words[0] === "(" ? inner.replace(WEIGHT, "") : inner).trim();
+    if (!bare) break;
+    words = bare;
   }
   const plain = words.replaceAll(/\\([\\()[\]{}])/g, "$1").replaceAll("_", " ");
   return plain.split(/\s+/).filter(Boolean).join(" ").toLowerCase() || tag.trim().toLowerCase();

@@ -207,6 +207,15 @@ def test_a_tag_that_every_caption_has_takes_no_number_key(grid):
     assert "mokuba" not in quick
 
 
+def test_a_tag_keeps_its_number_key_while_captions_are_edited(grid, desk):
+    before = grid.ask("look", left=[])["quick"]
+    assert before[:2] == ["castle", "windmill"]
+    for picture in desk.store.pictures:
+        answer = grid.save(picture, captions.text(picture).replace("mokuba, castle", "mokuba, castle, windmill"))
+    assert desk.counts["windmill"] > desk.counts["castle"]
+    assert answer["quick"][:2] == before[:2]
+
+
 def test_nothing_is_loaded_into_the_page_but_order_and_script(grid):
     state = grid.get_state()
     own = {key: value for key, value in state.items() if key not in ("_esm", "_css")}
