@@ -250,8 +250,13 @@ class CaptionStore(caption_bulk.NamedEdits):
         return f"Done again: {edit.what} {said}"
 
     def look_again(self) -> set[Path]:
-        """Read the captions that changed on disk since they were read; return their pictures."""
+        """Read the captions that changed on disk since they were read, and what was written down of them.
+
+        Returns:
+            Their pictures.
+        """
         with self._lock:
+            self._journal.reload()
             return self._held.look_again(self.pictures)
 
     def _searched(self, picture: Path) -> Searched:

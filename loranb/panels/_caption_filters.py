@@ -12,6 +12,7 @@ from loranb.dataset.tagging import name
 from loranb.panels._caption_desk import CaptionDesk
 
 EVERYTHING = "all"
+OWN = frozenset({"empty", "too_long"})  # remarks on what is a view anyhow
 
 
 class View(NamedTuple):
@@ -101,7 +102,7 @@ def _remarked(remarks: Mapping[Path, Sequence[Remark]]) -> list[tuple[str, str, 
     titles: dict[str, str] = {}
     found: dict[str, set[Path]] = {}
     for picture, said in remarks.items():
-        for remark in said:
+        for remark in (remark for remark in said if remark.code not in OWN):
             titles[remark.code] = remark.title
             found.setdefault(remark.code, set()).add(picture)
     return [(f"remark:{code}", titles[code], frozenset(pictures)) for code, pictures in found.items()]

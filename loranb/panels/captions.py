@@ -227,11 +227,13 @@ class CaptionsPanel(Panel):
 
     def _point_at(self, remark: Remark) -> None:
         """Show the pictures of a remark."""
-        label = f"{remark.title} ({len(remark.pictures)})"
-        self._pointed = [View(POINTED, label, frozenset(remark.pictures))]
-        self.find.offer([*self.views, *self._pointed], list(subjects(self.desk.store)))
+        pictures = frozenset(remark.pictures)
+        view = View(POINTED, f"{remark.title} ({len(pictures)})", pictures)
+        self._pointed = [] if pictures in [known.pictures for known in self.views] else [view]
+        known = [*self.views, *self._pointed]
+        self.find.offer(known, list(subjects(self.desk.store)))
         self.tags.pick(())
-        self.find.show(Asked(view=POINTED))
+        self.find.show(Asked(view=next(view.key for view in known if view.pictures == pictures)))
 
     def _undo(self) -> None:
         self._told_back(self.desk.store.undo())

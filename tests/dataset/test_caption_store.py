@@ -203,6 +203,13 @@ def test_drafts_are_known_until_they_are_written_by_hand_here_or_elsewhere(store
     assert store.drafted(a)
 
 
+def test_drafts_that_another_notebook_wrote_are_known_on_looking_again(store, tmp_path):
+    picture = store.pictures[2]
+    CaptionStore.load(Project(tmp_path)).apply("captions by wd14", [(picture, "a castle")], by="captioner")
+    store.look_again()
+    assert store.drafted(picture)
+
+
 def test_what_a_caption_was_written_by_is_known_when_the_repeats_change(store, tmp_path):
     store.apply("captions by wd14", [(store.pictures[2], "draft")], by="captioner")
     folders.repeat(folders.subjects(tmp_path / "img")[0], 20)
