@@ -5,7 +5,6 @@ import time
 import pytest
 
 from loranb.dataset import captions
-from loranb.dataset.training_set import collect
 
 pytestmark = pytest.mark.browser
 BADGE = "https://colab.research.google.com/assets/colab-badge.svg"  # beside the title, for those on GitHub
@@ -54,12 +53,13 @@ def test_the_pictures_are_shown(quickstart):
 
 def test_a_caption_that_is_edited_in_the_grid_is_on_disk(quickstart, project):
     grid = quickstart.page.locator(".jp-Cell", has_text="loranb.captions(project)").last
-    box = grid.locator(".lb-card textarea").first
-    box.scroll_into_view_if_needed()
-    before = box.input_value()
-    picture = next(i.path for i in collect(project.img).images if i.caption == before)
-    box.fill(before + ", clouds")
-    box.blur()
+    card = grid.locator(".lb-cg-card").first
+    card.scroll_into_view_if_needed()
+    picture = next(project.img.rglob(card.locator(".lb-cg-name").inner_text()))
+    before = captions.read(picture)
+    box = card.get_by_placeholder("add a tag")
+    box.fill("clouds")
+    box.press("Enter")
     assert _until(lambda: captions.read(picture) == before + ", clouds")
     quickstart.picture("2_captions")
 
