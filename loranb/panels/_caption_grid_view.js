@@ -67,7 +67,8 @@ class GridView {
   }
 
   measure(count) {
-    const width = this.scroller.clientWidth;
+    const width = this.scroller.clientWidth || this.width || 0; // none for a moment while a theme is changed
+    this.width = width;
     const { height, width: least } = SIZES[this.size];
     this.columns = Math.max(1, Math.floor((width + GAP) / (least + GAP)));
     this.step = height + GAP;

@@ -44,7 +44,7 @@ def counted(store: CaptionStore) -> tuple[Kind, str]:
     if not total:
         return "warning", "No pictures yet: add some with the first notebook, or loranb.images(project)."
     drafts = sum(map(store.drafted, store.pictures))
-    unread = f" {drafts} of them are drafts: read them." if drafts else ""
+    unread = f" {drafts} are drafts: read them." if drafts > 1 else " 1 is a draft: read it." if drafts else ""
     if done == total:
         return "good", f"All {total} pictures are captioned.{unread}"
     return "warning", f"{done} of {total} captioned; the others go by the name of their folder.{unread}"

@@ -106,7 +106,7 @@ def test_a_captioner_shows_its_drafts_and_then_writes_them_as_one_edit(page):
     castles = [text for name, text in page.written().items() if name.startswith("castle")]
     assert len(castles) == 16
     assert all(text.startswith("mokuba, castle, ") for text in castles)
-    page.says("16 of them are drafts")
+    page.says("16 are drafts")
     page.press("Undo: captions by wd14")
     page.until(lambda: page.written() == before)
     page.press("Redo: captions by wd14")
@@ -170,6 +170,7 @@ def test_nothing_that_somebody_wrote_is_run_and_nothing_sticks_out_in_light_and_
                 page.page.wait_for_timeout(500)
                 page.picture(f"{name}_{width}")
                 assert page.page.evaluate(BEYOND) == []
+                assert page.page.locator(".lb-cg-card").first.bounding_box()["width"] > 300
     finally:
         page.page.set_viewport_size({"width": 1360, "height": 1000})
     assert page.lab.errors == []
