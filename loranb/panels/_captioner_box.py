@@ -125,13 +125,16 @@ class CaptionerBox(w.VBox):
         pictures = None if self.scope.value == ALL else list(self.scope.pictures)
         do = drafts if trying else caption_project
 
-        def run(report: Report, stop: Stop) -> Any:
+        def work(report: Report, stop: Stop) -> Any:
             return do(self._project, name, options, wording, pictures=pictures, progress=report, stop=stop)
 
+        self._run(work)
+
+    def _run(self, work: Callable[[Report, Stop], Any]) -> None:
         self.preview.value, self.notice.value = "", ""
         self._busy(True)
         self.progress.show(0.0, "Loading the captioner …")
-        self._follower.start(run)
+        self._follower.start(work)
         if self._follower.work:
             _AT_WORK[self._project.root] = self._follower.work
 

@@ -1,9 +1,10 @@
 import asyncio
+import threading
 
 import pytest
 
 from loranb import captioners
-from loranb.captioning import Wording
+from loranb.captioning import Wording, caption_project
 from loranb.dataset import captions
 from loranb.dataset.caption_store import CaptionStore
 from loranb.errors import SettingsError
@@ -121,10 +122,17 @@ def test_a_damaged_memory_of_the_form_shows_the_defaults(bare, kept):
 def test_a_captioner_goes_on_when_the_cell_is_run_again_and_the_new_panel_tells_its_end(bare):
     pytest.importorskip("onnxruntime")
 
+    gate, options = threading.Event(), captioners.module("wd14").Options(model="demo")
+
+    def slowly(report, stop):
+        gate.wait(30)
+        return caption_project(bare, "wd14", options, progress=report, stop=stop)
+
     async def notebook():
-        _box(bare).write.click()
+        _box(bare)._run(slowly)
         again = _box(bare)
         assert again.write.disabled
+        gate.set()
         for _ in range(600):
             await asyncio.sleep(0.05)
             if again.notice.value:
