@@ -32,7 +32,7 @@ def test_bad_pictures_are_set_apart_and_named_and_nothing_stops(drawn_project, c
     castle.write_bytes(whole[: len(whole) // 2])
     (castle.parent / "page.jpg").write_text("<html>not found</html>")
     Image.new("RGB", (64, 64)).save(castle.parent / "good.png")
-    (castle.parent / "good.txt").write_bytes(b"\xff\xfe caption \xe9")
+    (castle.parent / "good.txt").write_bytes(b"caption \x00\x01\x8f")
     found = collect(drawn_project.img)
     assert len(found.images) == 4
     assert sorted(picture.path.name for picture in found.unusable) == ["castle_0.png", "good.png", "page.jpg"]
