@@ -36,6 +36,7 @@ class Entry {
 
   /** Take what the kernel says; what is being edited stays. */
   take(card) {
+    if (card.stamp !== this.card?.stamp) this.broken = "";
     this.card = card;
     this.stale = false;
     if (this.dirty || this.sending || this.state === CONFLICT) return;
@@ -158,9 +159,10 @@ class Captions {
 
   async cards(ids) {
     ids.forEach((id) => (this.entry(id).asked = true));
-    const { cards } = await this.ask({ do: "cards", ids });
+    const { cards, text } = await this.ask({ do: "cards", ids });
+    if (!cards) return this.tell(text); // they are asked for again when the kernel says that something has changed
+    for (const card of cards) this.entry(card.id).take(card);
     ids.forEach((id) => (this.entry(id).asked = false));
-    for (const card of cards ?? []) this.entry(card.id).take(card);
     this.draw();
   }
 

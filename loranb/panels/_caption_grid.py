@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
-from weakref import WeakSet
 
 import anywidget
 import ipywidgets as w
@@ -28,7 +27,9 @@ _SCRIPTS = ("_page.js", *(f"_caption_grid{part}.js" for part in _PARTS))  # in t
 REMEMBERED = 200  # answers that may be asked for again
 SIDE = 256  # pixels of a thumbnail on the longer side, if the page does not say
 Heard = Callable[[list[Path]], None]
-_GRIDS: "WeakSet[CaptionGrid]" = WeakSet()  # all there are: what one saves, another of the same project shows
+HEARING = 3  # grids of a project, the newest, that show what another saves: a cell that is run again makes one more
+_ASK_ANEW = {"again": True}  # answers a question whose answer, with pictures, was sent and is not kept
+_GRIDS: "list[CaptionGrid]" = []
 
 
 class CaptionGrid(anywidget.AnyWidget):
@@ -59,7 +60,7 @@ class CaptionGrid(anywidget.AnyWidget):
         self.observe(lambda _: self._tell(self._on_selected, self.selected), "chosen")
         for other in self._others():  # a cell that was run again: what its page has not saved yet
             other.send({"do": "flush"})
-        _GRIDS.add(self)
+        _GRIDS.append(self)
 
     def __repr__(self) -> str:
         """What stands in a notebook that is read without widgets."""
@@ -93,7 +94,8 @@ class CaptionGrid(anywidget.AnyWidget):
 
     def close(self) -> None:
         """Close the widget."""
-        _GRIDS.discard(self)
+        if self in _GRIDS:
+            _GRIDS.remove(self)
         super().close()
 
     def _number(self, picture: Path) -> int:
@@ -103,7 +105,7 @@ class CaptionGrid(anywidget.AnyWidget):
         return self._numbers[picture]
 
     def _others(self) -> list["CaptionGrid"]:
-        return [grid for grid in _GRIDS if grid is not self and grid.folder == self.folder]
+        return [grid for grid in _GRIDS if grid is not self and grid.folder == self.folder][-HEARING:]
 
     def _tell(self, callbacks: Iterable[Heard], pictures: Iterable[Path]) -> None:
         told = list(pictures)
@@ -131,7 +133,7 @@ class CaptionGrid(anywidget.AnyWidget):
                     self._answers.popitem(last=False)
             answer, pictures = self._answers[number]
             if pictures:  # large, and asked for again as another question
-                self._answers[number] = ({"text": "lost"}, [])
+                self._answers[number] = (_ASK_ANEW, [])
         self.send({**answer, "number": number}, pictures)
 
     def _answered(self, answer: Callable[[Mapping[str, Any]], dict], content: Mapping[str, Any]) -> tuple[dict, list]:
@@ -171,8 +173,8 @@ class CaptionGrid(anywidget.AnyWidget):
         def read(number: int) -> bytes | str:
             try:
                 return self.desk.thumbnail(self._pictures[number], side, masked)
-            except LoranbError as error:
-                return str(error)
+            except Exception as error:  # a picture can be wrong in many ways, and the others are to be seen
+                return str(error) if isinstance(error, LoranbError) else f"{type(error).__name__}: {error}"
 
         with ThreadPoolExecutor(WORKERS) as pool:
             found = list(zip(content["ids"], pool.map(read, content["ids"]), strict=True))
@@ -191,6 +193,9 @@ class CaptionGrid(anywidget.AnyWidget):
         except ChangedElsewhere as error:
             return {"conflict": error.now, "card": self._card(content["id"])}
         self._heard([picture])
+        stem = picture.with_suffix("")
+        if same := [n for n, p in enumerate(self._pictures) if p != picture and p.with_suffix("") == stem]:
+            self.send({"do": "changed", "ids": same})  # pictures of one stem have one caption
         return {"card": self._card(content["id"]), **self._state()}
 
     def _back(self, content: Mapping[str, Any]) -> dict:

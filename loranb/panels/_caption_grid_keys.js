@@ -10,11 +10,13 @@ class Keys {
   key(event) {
     event.stopPropagation(); // the notebook's own keys
     if (event.isComposing) return;
-    if (writes(event.target)) {
+    const control = event.ctrlKey || event.metaKey;
+    const nothingTyped = event.target.matches(".lb-cg-adder") && !event.target.value; // then there is a tag to undo
+    if (writes(event.target) && !(control && nothingTyped)) {
       if (event.key === "Escape") this.view.focusCurrent();
       return;
     }
-    if (event.ctrlKey || event.metaKey) return this.controlKey(event);
+    if (control) return this.controlKey(event);
     const entry = this.view.currentEntry;
     if (!event.altKey && entry && this.quickKey(event, entry)) return;
     const onButton = event.target.matches("button, input, summary") && [" ", "Enter"].includes(event.key);

@@ -51,7 +51,8 @@ class Line {
     const asked = this.questions.get(content.number);
     if (!asked) return;
     this.questions.delete(content.number);
-    asked.resolve({ ...content, buffers });
+    if (content.again) this.ask(asked.question).then(asked.resolve);
+    else asked.resolve({ ...content, buffers });
     this.changed();
   }
 
@@ -100,7 +101,9 @@ class Thumbnails {
     for (const entry of some.values()) entry.fetching = true;
     this.onTheWay += 1;
     if (this.wanted.length) this.fetch();
-    const { ids = [], broken = [], buffers } = await this.line.ask({ do: "thumbnails", ids: [...some.keys()], ...how });
+    const answer = await this.line.ask({ do: "thumbnails", ids: [...some.keys()], ...how });
+    const { ids = [], buffers, text } = answer;
+    const broken = text ? [...some.keys()].map((id) => [id, text]) : answer.broken;
     this.onTheWay -= 1;
     for (const entry of some.values()) entry.fetching = false;
     for (const [id, why] of broken) some.get(id).broken = why;
@@ -125,7 +128,11 @@ class Thumbnails {
     const key = `${entry.id} ${masked} ${entry.card?.stamp}`;
     if (!this.larges.has(key)) {
       const asked = this.line.ask({ do: "large", id: entry.id, masked });
-      this.larges.set(key, asked.then(({ text, buffers }) => (text ? { text } : { url: jpegUrl(buffers[0]) })));
+      const kept = asked.then(({ text, buffers }) => {
+        if (text) this.larges.delete(key);
+        return text ? { text } : { url: jpegUrl(buffers[0]) };
+      });
+      this.larges.set(key, kept);
       for (const old of [...this.larges.keys()].slice(0, -KEPT_LARGE)) {
         this.larges.get(old).then(({ url }) => url && URL.revokeObjectURL(url));
         this.larges.delete(old);

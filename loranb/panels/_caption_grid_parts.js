@@ -130,8 +130,8 @@ class Proposals {
       rows.forEach((row, i) => row.setAttribute("aria-selected", String(i === this.at)));
       rows[this.at].scrollIntoView({ block: "nearest" });
       field.setAttribute("aria-activedescendant", rows[this.at].id);
-    } else if (event.key === "Tab" || (event.key === "Enter" && this.at >= 0)) {
-      this.choose(rows[Math.max(0, this.at)].tag);
+    } else if (["Tab", "Enter"].includes(event.key) && this.at >= 0) {
+      this.choose(rows[this.at].tag);
     } else if (event.key === "Escape") {
       this.hide(field);
     } else {
