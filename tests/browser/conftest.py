@@ -37,7 +37,6 @@ CELLS = """() => {
         outputs: cell.sharedModel.toJSON().outputs,
     }));
 }"""
-BADGE = "https://colab.research.google.com/assets/colab-badge.svg"  # beside a notebook's title, for those on GitHub
 KERNEL = "() => window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status"
 
 
@@ -51,7 +50,7 @@ class Lab:
 
     def __init__(self, folder: Path, environment: dict[str, str]):
         self.folder, self.environment = folder, environment
-        self.left: list[str] = []  # requests that would have left the machine, but for the badge's
+        self.left: list[str] = []  # requests that would have left the machine
         self.errors: list[str] = []  # faults in the page's own scripts
 
     def __enter__(self) -> "Lab":
@@ -130,8 +129,7 @@ class Lab:
         if urlsplit(route.request.url).hostname in HERE:
             route.continue_()
         else:
-            if route.request.url != BADGE:
-                self.left.append(route.request.url)
+            self.left.append(route.request.url)
             route.abort()
 
     def open(self, notebook: str) -> None:
