@@ -198,18 +198,19 @@ class Captions {
     if (entry.sending || entry.state === CONFLICT || this.lost) return;
     if (!entry.dirty) return this.settle(entry, entry.state === TYPING ? SAVED : entry.state);
     const { text, base } = entry;
-    Object.assign(entry, { sending: true, since: 0 });
     const { id, continues } = entry;
+    Object.assign(entry, { sending: true, since: 0, continues: true }); // unless a step by itself comes meanwhile
     const answer = await this.ask({ do: "save", id, caption: text, base, continues });
     entry.sending = false;
     if (answer.card) entry.card = answer.card;
+    if (answer.text || answer.conflict !== undefined) entry.continues &&= continues;
     if (answer.text) {
       Object.assign(entry, { state: FAILED, why: answer.text });
       entry.timer = setTimeout(() => this.save(entry), AGAIN);
     } else if (answer.conflict !== undefined) {
       Object.assign(entry, { state: CONFLICT, other: answer.conflict });
     } else {
-      Object.assign(entry, { base: answer.card.text, done: text, continues: true });
+      Object.assign(entry, { base: answer.card.text, done: text });
       if (entry.dirty) await this.save(entry);
       else this.settle(entry, SAVED);
     }

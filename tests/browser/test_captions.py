@@ -218,6 +218,17 @@ def test_number_keys_put_frequent_tags_in_and_undo_takes_it_back(page):
     page.until(lambda: page.on_disk("a000.jpg") == "mokuba, castle, day")
 
 
+def test_two_tags_put_in_while_the_first_is_on_its_way_are_two_steps_of_undoing(page):
+    page.write("a000.jpg", "mokuba, castle, day")
+    quick = page.page.locator(".lb-cg > .lb-cg-quick .lb-cg-quicktag", has_text="night")
+    number = quick.locator("kbd").inner_text()
+    page.card("a000.jpg").focus()
+    page.press(number, number)  # in and out again
+    page.until(lambda: "saved ✓" in page.card("a000.jpg").inner_text())
+    page.press("Control+z")
+    page.until(lambda: page.on_disk("a000.jpg") == "mokuba, castle, day, night")
+
+
 def test_one_writes_from_caption_to_caption(page):
     page.write("a000.jpg", "one")
     page.write("a001.jpg", "two")
