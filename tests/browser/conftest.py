@@ -37,6 +37,7 @@ CELLS = """() => {
         outputs: cell.sharedModel.toJSON().outputs,
     }));
 }"""
+BADGE = "https://colab.research.google.com/assets/colab-badge.svg"  # beside a notebook's title, for those on GitHub
 KERNEL = "() => window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status"
 
 
@@ -50,7 +51,7 @@ class Lab:
 
     def __init__(self, folder: Path, environment: dict[str, str]):
         self.folder, self.environment = folder, environment
-        self.left: list[str] = []  # requests that would have left the machine
+        self.left: list[str] = []  # requests that would have left the machine, but for the badge's
         self.errors: list[str] = []  # faults in the page's own scripts
 
     def __enter__(self) -> "Lab":
@@ -129,7 +130,8 @@ class Lab:
         if urlsplit(route.request.url).hostname in HERE:
             route.continue_()
         else:
-            self.left.append(route.request.url)
+            if route.request.url != BADGE:
+                self.left.append(route.request.url)
             route.abort()
 
     def open(self, notebook: str) -> None:
