@@ -4,6 +4,7 @@ Li et al., "BLIP: Bootstrapping Language-Image Pre-training" (arXiv:2201.12086).
 about 1 GB and runs on a CPU, too.
 """
 
+from functools import partial
 from typing import Any, Literal
 
 from PIL import Image
@@ -65,10 +66,7 @@ def load(options: Options | None = None, progress: Progress | None = None) -> Sp
     place = folder(options.model, LAYOUT, progress)
     model = _torch.load_model("BlipForConditionalGeneration", place, options.precision)
 
-    def say(model: Any, processor: Any, pictures: list[Image.Image]) -> list[str]:
-        return _say(model, processor, pictures, options)
-
-    return Speaker(model, _torch.load_processor(place), options.batch, say)
+    return Speaker(model, _torch.load_processor(place), options.batch, partial(_say, options=options))
 
 
 def _say(model: Any, processor: Any, pictures: list[Image.Image], options: Options) -> list[str]:

@@ -5,6 +5,7 @@ Language Models" (arXiv:2301.12597). Needs a GPU: 2.7 billion parameters take ab
 precision.
 """
 
+from functools import partial
 from typing import Any
 
 from PIL import Image
@@ -62,10 +63,7 @@ def load(options: Options | None = None, progress: Progress | None = None) -> Sp
     # how many tokens a picture becomes; older processors on the hub don't say, and would then leave it out
     processor.num_query_tokens = model.config.num_query_tokens
 
-    def say(model: Any, processor: Any, pictures: list[Image.Image]) -> list[str]:
-        return _say(model, processor, pictures, options)
-
-    return Speaker(model, processor, options.batch, say)
+    return Speaker(model, processor, options.batch, partial(_say, options=options))
 
 
 def _say(model: Any, processor: Any, pictures: list[Image.Image], options: Options) -> list[str]:

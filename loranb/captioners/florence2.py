@@ -6,6 +6,7 @@ Runs the versions made for transformers' own Florence-2 (``florence-community``)
 from the hub.
 """
 
+from functools import partial
 from typing import Any, Literal
 
 from PIL import Image
@@ -58,10 +59,7 @@ def load(options: Options | None = None, progress: Progress | None = None) -> Sp
     place = folder(options.model, LAYOUT, progress)
     model = _torch.load_model("Florence2ForConditionalGeneration", place, options.precision)
 
-    def say(model: Any, processor: Any, pictures: list[Image.Image]) -> list[str]:
-        return _say(model, processor, pictures, options)
-
-    return Speaker(model, _torch.load_processor(place), options.batch, say)
+    return Speaker(model, _torch.load_processor(place), options.batch, partial(_say, options=options))
 
 
 def _say(model: Any, processor: Any, pictures: list[Image.Image], options: Options) -> list[str]:

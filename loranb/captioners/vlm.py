@@ -5,6 +5,7 @@ that need torchvision, such as Qwen-VL's, are offered only where it is installed
 """
 
 import importlib.util
+from functools import partial
 from typing import Any
 
 from PIL import Image
@@ -64,10 +65,7 @@ def load(options: Options | None = None, progress: Progress | None = None) -> Sp
     processor.tokenizer.padding_side = "left"  # answers of a batch begin at the same place
     model = _torch.load_model("AutoModelForImageTextToText", place, options.precision)
 
-    def say(model: Any, processor: Any, pictures: list[Image.Image]) -> list[str]:
-        return _say(model, processor, pictures, options)
-
-    return Speaker(model, processor, options.batch, say)
+    return Speaker(model, processor, options.batch, partial(_say, options=options))
 
 
 def _say(model: Any, processor: Any, pictures: list[Image.Image], options: Options) -> list[str]:
