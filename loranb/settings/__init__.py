@@ -18,20 +18,23 @@ from pydantic import ValidationError, model_validator
 
 from loranb.errors import SettingsError
 from loranb.files import write_text
+from loranb.settings.captions import CaptionSettings
+from loranb.settings.dataset import DatasetSettings
 from loranb.settings.declaration import Group, SettingField, fields_of, not_a_setting
-from loranb.settings.groups import (
-    DatasetSettings,
-    LengthSettings,
-    LoraSettings,
-    MemorySettings,
-    ModelSettings,
-    SampleSettings,
-    SavingSettings,
-)
 from loranb.settings.learning import OptimizerSettings
+from loranb.settings.length import LengthSettings
+from loranb.settings.lora import LoraSettings
+from loranb.settings.memory import MemorySettings
+from loranb.settings.model import ModelSettings
 from loranb.settings.objective import NoiseSettings, ObjectiveSettings
+from loranb.settings.saving import SampleSettings, SavingSettings
 
-RENAMED = {"optimizer.min_snr_gamma": "objective.min_snr_gamma"}  # settings files and runs of version 0.1.0
+RENAMED = {  # in settings files and runs of version 0.1.0
+    "optimizer.min_snr_gamma": "objective.min_snr_gamma",
+    "dataset.shuffle_tags": "captions.shuffle",
+    "dataset.keep_tags": "captions.keep",
+    "dataset.caption_dropout": "captions.dropout",
+}
 PRESETS = Path(__file__).parent.parent / "presets"
 
 
@@ -45,6 +48,7 @@ class Settings(Group):
 
     model: ModelSettings = ModelSettings()
     dataset: DatasetSettings = DatasetSettings()
+    captions: CaptionSettings = CaptionSettings()
     lora: LoraSettings = LoraSettings()
     optimizer: OptimizerSettings = OptimizerSettings()
     objective: ObjectiveSettings = ObjectiveSettings()

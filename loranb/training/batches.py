@@ -9,29 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
 
-from loranb.dataset.captions import tags
 from loranb.plan import Plan
-from loranb.settings import DatasetSettings
-
-
-@dataclass(frozen=True)
-class CaptionTreatment:
-    """What is done to a caption each time its picture is shown."""
-
-    shuffle: bool
-    keep: int
-    dropout: float
-
-    def __call__(self, caption: str, random: Random) -> str:
-        """Return the caption for this showing."""
-        if random.random() < self.dropout:
-            return ""
-        if not self.shuffle:
-            return caption
-        found = tags(caption)
-        flexible = found[self.keep :]
-        random.shuffle(flexible)
-        return ", ".join([*found[: self.keep], *flexible])
+from loranb.settings import Settings
+from loranb.training.caption_treatment import treated
 
 
 @dataclass(frozen=True)
@@ -44,15 +24,14 @@ class Batch:
     seed: int  # of the noise and the timesteps
 
 
-def epoch_steps(plan: Plan, dataset: DatasetSettings, seed: int, first: int) -> Iterator[tuple[int, list[Batch], bool]]:
+def epoch_steps(plan: Plan, settings: Settings, first: int) -> Iterator[tuple[int, list[Batch], bool]]:
     """Go through the steps of a run from step `first` on, without end.
 
     Yields:
         The epoch, from 1; the batches that are added up in the step; whether it closes the epoch.
     """
-    treat = CaptionTreatment(dataset.shuffle_tags, dataset.keep_tags, dataset.caption_dropout)
     for epoch in itertools.count(first // plan.steps_per_epoch + 1):
-        batches = list(_showings(plan, treat, dataset.flip, seed, epoch))
+        batches = list(_showings(plan, settings, epoch))
         steps = [
             batches[start : start + plan.gradient_accumulation]
             for start in range(0, len(batches), plan.gradient_accumulation)
@@ -62,22 +41,22 @@ def epoch_steps(plan: Plan, dataset: DatasetSettings, seed: int, first: int) -> 
             yield epoch, steps[number], number == len(steps) - 1
 
 
-def all_captions(plan: Plan, dataset: DatasetSettings, seed: int) -> set[str]:
+def all_captions(plan: Plan, settings: Settings) -> set[str]:
     """Collect every caption that a run will show, treatment included."""
-    treat = CaptionTreatment(dataset.shuffle_tags, dataset.keep_tags, dataset.caption_dropout)
     return {
         caption
         for epoch in range(1, plan.epochs + 1)
-        for batch in _showings(plan, treat, dataset.flip, seed, epoch)
+        for batch in _showings(plan, settings, epoch)
         for caption in batch.captions
     }
 
 
-def _showings(plan: Plan, treat: CaptionTreatment, flip: bool, seed: int, epoch: int) -> Iterator[Batch]:
+def _showings(plan: Plan, settings: Settings, epoch: int) -> Iterator[Batch]:
+    seed = settings.length.seed
     for number, images in enumerate(epoch_batches(plan, seed, epoch)):
         random = Random(f"{seed} epoch {epoch} batch {number}")
-        captions = tuple(treat(plan.images[i].image.caption, random) for i in images)
-        mirrored = tuple(flip and random.random() < 0.5 for _ in images)
+        captions = tuple(treated(plan.images[i].image.caption, settings.captions, random) for i in images)
+        mirrored = tuple(settings.dataset.flip and random.random() < 0.5 for _ in images)
         yield Batch(images, captions, mirrored, random.getrandbits(62))
 
 

@@ -40,9 +40,9 @@ def prepare_prompts(model: BaseModel, settings: Settings, plan: Plan, folder: Pa
         for encoder in model.text_encoders.values():
             encoder.train()
         return encode_each_time(model, settings.model.clip_skip)
-    if settings.dataset.shuffle_tags:  # nearly every caption is new: keeping them would fill the disk
+    if settings.captions.shuffle:  # nearly every caption is new: keeping them would fill the disk
         return torch.no_grad()(encode_each_time(model, settings.model.clip_skip))
-    captions = all_captions(plan, settings.dataset, settings.length.seed)
+    captions = all_captions(plan, settings)
     look_up = encode_once(model, settings.model.clip_skip, captions, folder)
     for encoder in model.text_encoders.values():
         encoder.to("cpu")

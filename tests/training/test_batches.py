@@ -1,13 +1,12 @@
 from collections import Counter
 from pathlib import Path
-from random import Random
 
 import pytest
 
 from loranb.dataset.training_set import TrainingImage
 from loranb.plan import plan
 from loranb.settings import Settings
-from loranb.training.batches import CaptionTreatment, all_captions, epoch_batches, epoch_steps
+from loranb.training.batches import all_captions, epoch_batches, epoch_steps
 
 IMAGES = [
     TrainingImage(Path(f"{i}.png"), 512, 512 if i % 2 else 768, 1 + i % 3, f"a, b, c{i}", "1_x") for i in range(7)
@@ -38,26 +37,14 @@ def test_epochs_differ_and_repeat_with_the_seed(horizon):
 @pytest.mark.parametrize("first", range(8))
 def test_going_on_at_a_step_shows_what_would_have_been_shown(horizon, first):
     def take(start):
-        steps = epoch_steps(horizon, Settings().dataset, 1, start)
+        steps = epoch_steps(horizon, Settings(), start)
         return [next(steps) for _ in range(8 - start)]
 
     assert take(first) == take(0)[first:]
 
 
-def test_kept_tags_stay_in_front_and_none_is_lost():
-    treat = CaptionTreatment(shuffle=True, keep=1, dropout=0)
-    shown = [treat("trigger, b, c, d", Random(i)) for i in range(20)]
-    assert all(caption.startswith("trigger, ") for caption in shown)
-    assert all(sorted(caption.split(", ")) == ["b", "c", "d", "trigger"] for caption in shown)
-    assert len(set(shown)) > 3
-
-
-def test_dropout_of_one_shows_no_caption():
-    assert CaptionTreatment(shuffle=False, keep=1, dropout=1.0)("a", Random(1)) == ""
-
-
 def test_all_captions_holds_every_one_that_is_shown(horizon):
-    dataset = Settings().assign("dataset.shuffle_tags", True).dataset
-    steps = epoch_steps(horizon, dataset, 1, 0)
+    settings = Settings().assign("captions.shuffle", True)
+    steps = epoch_steps(horizon, settings, 0)
     shown = {c for _ in range(horizon.steps) for batch in next(steps)[1] for c in batch.captions}
-    assert shown <= all_captions(horizon, dataset, 1)
+    assert shown <= all_captions(horizon, settings)

@@ -153,7 +153,7 @@ def test_the_same_seed_gives_the_same_losses(small_project):
 
 @pytest.mark.parametrize("text_encoder", [True, False])
 def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(small_project, text_encoder):
-    changes = {"lora.text_encoder": text_encoder, "dataset.flip": True, "dataset.shuffle_tags": True}
+    changes = {"lora.text_encoder": text_encoder, "dataset.flip": True, "captions.shuffle": True}
     whole, whole_events = trained(small_project, **changes)
     run = Run.create(small_project, small_project.settings().assign_all(changes))
     first = []
@@ -280,7 +280,7 @@ def test_drawing_samples_does_not_change_what_is_learned(small_project):
         {"objective.timestep_sampling": "logit_normal", "objective.timestep_min": 200, "noise.multires_iterations": 6},
         {"noise.offset": 0.05, "noise.offset_adaptive": 0.1, "noise.offset_random": True, "noise.perturbation": 0.1},
         {"optimizer.schedule": "constant", "optimizer.warmup": 0},
-        {"dataset.caption_dropout": 0.5, "lora.text_encoder": False},
+        {"captions.dropout": 0.5, "lora.text_encoder": False},
         {"model.clip_skip": 2},
     ],
 )
@@ -403,5 +403,5 @@ def test_a_model_of_another_family_is_told(tiny_base, tmp_path):
 
 
 def test_shuffled_captions_of_a_frozen_text_encoder_fill_no_disk(small_project):
-    trained(small_project, **{"lora.text_encoder": False, "dataset.shuffle_tags": True})
+    trained(small_project, **{"lora.text_encoder": False, "captions.shuffle": True})
     assert not (small_project.cache / "prompts").exists()

@@ -1,0 +1,93 @@
+"""The declarations of how pictures are shown."""
+
+from pydantic import field_validator
+
+from loranb.settings.declaration import Group, setting
+
+
+class DatasetSettings(Group):
+    """Pictures."""
+
+    resolution: int = setting(
+        512,
+        "The size to train at: a picture is scaled to an area of this many pixels squared, whatever its shape. Higher "
+        "shows finer detail and costs time and memory with its square. 512 for SD 1.5, up to 768 with good pictures; "
+        "the demo model draws at 128.",
+        unit="pixels",
+        ge=64,
+        le=2048,
+        multiple_of=8,
+        kohya="max_resolution",
+        ss="ss_resolution",
+    )
+    buckets: bool = setting(
+        True,
+        "Keep each picture's shape by sorting pictures of like shape into buckets. Off: all are cut to a square.",
+        kohya="enable_bucket",
+        ss="ss_enable_bucket",
+    )
+    bucket_step: int = setting(
+        64,
+        "Sides of buckets are multiples of this. Smaller cuts less off the pictures and makes more, emptier buckets.",
+        unit="pixels",
+        ge=8,
+        le=256,
+        multiple_of=8,
+        advanced=True,
+        kohya="bucket_reso_steps",
+    )
+    bucket_min: int = setting(
+        256,
+        "The shortest side a bucket may have. Lower lets long, narrow pictures keep more of their shape. Not used with "
+        "no upscale, where buckets follow the pictures.",
+        unit="pixels",
+        ge=32,
+        le=2048,
+        multiple_of=8,
+        advanced=True,
+        kohya="min_bucket_reso",
+        ss="ss_min_bucket_reso",
+    )
+    bucket_max: int = setting(
+        1024,
+        "The longest side a bucket may have. Higher lets panoramas keep more of their shape. Not used with no upscale, "
+        "where buckets follow the pictures.",
+        unit="pixels",
+        ge=64,
+        le=4096,
+        multiple_of=8,
+        advanced=True,
+        kohya="max_bucket_reso",
+        ss="ss_max_bucket_reso",
+    )
+    no_upscale: bool = setting(
+        True,
+        "Leave pictures smaller than the resolution as they are instead of blowing them up; buckets are then found "
+        "for each picture's own size. On, as in kohya's form.",
+        kohya="bucket_no_upscale",
+        ss="ss_bucket_no_upscale",
+    )
+    flip: bool = setting(
+        False,
+        "Show each picture mirrored half of the time. Helps when there are few; leave it off where left and right "
+        "differ: writing, a parting in the hair, a face you know.",
+        kohya="flip_aug",
+        ss="ss_flip_aug",
+    )
+    background: str = setting(
+        "white",
+        "What transparent parts of a picture are laid on. White, as the taggers do; choose another colour where a "
+        "white ground would be learned as part of a pale subject.",
+        unit="a colour's name or #rrggbb",
+        advanced=True,
+    )
+
+    @field_validator("background")
+    @classmethod
+    def _is_a_colour(cls, value: str) -> str:
+        if value != cls.model_fields["background"].default:
+            from PIL import ImageColor  # here, since settings are read by much that needs no Pillow
+
+            if len(ImageColor.getrgb(value)) != 3:
+                raise ValueError("a see-through background")
+        return value

@@ -1,0 +1,59 @@
+"""The loss of a batch: what is shown of its pictures, and how far the denoiser is off."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+
+from loranb.families import BaseModel
+from loranb.settings import NoiseSettings
+from loranb.training.batches import Batch
+from loranb.training.latents import Moments, draw_latents
+from loranb.training.noise import perturb, shape_noise
+from loranb.training.objectives import Objective
+from loranb.training.prompts import Encode
+
+
+@dataclass(frozen=True)
+class BatchLoss:
+    """Computes the loss of batches; every draw comes from the batch's own seed.
+
+    Args:
+        model: the base model, with the LoRA on it.
+        unet: its U-Net as accelerate has prepared it.
+        objective: what is predicted, and how errors count.
+        noise: how the noise is made.
+        moments: of every picture of the plan, in its order.
+        encode: turns captions into conditioning.
+        accelerator: says where and in which precision.
+    """
+
+    model: BaseModel
+    unet: Any
+    objective: Objective
+    noise: NoiseSettings
+    moments: Sequence[Moments]
+    encode: Encode
+    accelerator: Accelerator
+
+    def __call__(self, batch: Batch) -> Tensor:
+        """Return the weighted loss of each picture; (B,), with gradients."""
+        x0, eps, mixed_in, t = (tensor.to(self.accelerator.device) for tensor in self._drawn(batch))
+        with self.accelerator.autocast():
+            noisy = self.objective.add_noise(x0, mixed_in, t)
+            prediction = self.model.family.denoise(self.unet, noisy, t, self.encode(list(batch.captions)))
+        error = self.objective.error(prediction.float(), self.objective.target(x0, eps, t), t)
+        return self.objective.weight(t) * error.flatten(1).mean(1)
+
+    def _drawn(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Draw latents, noise, the noise that is mixed in, and timesteps; on the CPU, so that a GPU sees the same."""
+        generator = torch.Generator().manual_seed(batch.seed)
+        x0 = draw_latents([self.moments[i] for i in batch.images], batch.mirrored, generator)
+        x0 = x0 * self.model.vae.config.scaling_factor
+        eps = torch.randn(x0.shape, generator=generator)
+        t = self.objective.sample_timesteps(len(x0), generator)
+        eps = shape_noise(eps, x0, self.noise, generator)
+        return x0, eps, perturb(eps, self.noise, generator), t

@@ -1,0 +1,122 @@
+"""All that has to be there before the first step: the base model, its pictures encoded, the LoRA, the optimizer."""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from accelerate.utils import set_seed
+from torch import nn
+
+from loranb import families
+from loranb.device import pick_device, pick_dtype, precision_name
+from loranb.events import Event, Preparing, Warned
+from loranb.families import BaseModel
+from loranb.lora.adapter import Adapter, attach
+from loranb.plan import Plan, plan
+from loranb.settings import Settings
+from loranb.training.latents import LatentCache, Moments
+from loranb.training.loss import BatchLoss
+from loranb.training.objectives import noise_schedule, objective_for
+from loranb.training.optimizers import Choice, choose, make_optimizer
+from loranb.training.prompts import prepare_prompts
+from loranb.training.run import Run
+from loranb.training.schedules import Schedule, schedule_for
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What the recipe goes through its steps with."""
+
+    settings: Settings  # with what "auto" came to
+    horizon: Plan
+    schedule: Schedule
+    accelerator: Accelerator
+    model: BaseModel
+    adapter: Adapter
+    optimizer: Any  # accelerate's wrapper of torch's
+    loss: BatchLoss
+
+    @property
+    def device(self) -> torch.device:
+        """Where the denoiser runs."""
+        return self.accelerator.device
+
+    @property
+    def trainable(self) -> list[nn.Parameter]:
+        """The parameters that the optimizer moves."""
+        return [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
+
+
+def prepare(run: Run) -> Generator[Event, None, Prepared]:
+    """Make everything ready that a run needs, telling how far it is.
+
+    Raises:
+        ModelError: the base model cannot be loaded.
+        SettingsError: an option that it does not have.
+    """
+    settings = run.settings()
+    if said := run.leave_out():
+        yield Warned(said)
+    horizon = plan(settings, run.images())
+    device = pick_device()
+    dtype = pick_dtype(settings.memory.precision, device)
+    settings = settings.assign("memory.precision", precision_name(dtype))
+
+    schedule = schedule_for(settings.optimizer, horizon.steps)
+    choice = choose(settings.optimizer, device, schedule.warmup)
+    for said in choice.notices:
+        yield Warned(said)
+
+    model = yield from _base_model(settings, dtype)
+    objective = objective_for(model.noise_schedule, settings.objective)
+    for said in objective.remarks():
+        yield Warned(said)
+    # Pictures first: the VAE is the only part on the GPU while they are encoded.
+    moments = yield from _encoded_pictures(run, horizon, settings, model, device)
+    accelerator = _accelerator(device, dtype)
+    adapter, optimizer = _lora(model, settings, choice)
+    encode = prepare_prompts(model, settings, horizon, run.project.cache / "prompts", device)
+    model.unet.to(device)
+    if settings.memory.gradient_checkpointing:
+        model.unet.enable_gradient_checkpointing()
+    unet, optimizer = accelerator.prepare(model.unet, optimizer)
+    unet.train()
+    loss = BatchLoss(model, unet, objective, settings.noise, moments, encode, accelerator)
+    return Prepared(settings, horizon, schedule, accelerator, model, adapter, optimizer, loss)
+
+
+def _accelerator(device: torch.device, dtype: torch.dtype) -> Accelerator:
+    AcceleratorState._reset_state()  # it is global; an earlier run in this process may have used another precision
+    return Accelerator(cpu=device.type == "cpu", mixed_precision=precision_name(dtype).replace("fp32", "no"))
+
+
+def _base_model(settings: Settings, dtype: torch.dtype) -> Generator[Event, None, BaseModel]:
+    yield Preparing("base model", 0, 1)
+    model = families.load(settings.model.base, dtype)
+    model.noise_schedule = noise_schedule(model.noise_schedule, settings.objective)
+    yield Preparing("base model", 1, 1)
+    return model
+
+
+def _lora(model: BaseModel, settings: Settings, choice: Choice) -> tuple[Adapter, Any]:
+    """Put a fresh LoRA on the model, and make its optimizer."""
+    set_seed(settings.length.seed)  # right before: the LoRA's first weights depend on nothing else
+    adapter = attach(model, settings.lora.rank, settings.lora.alpha, settings.lora.text_encoder)
+    return adapter, make_optimizer(adapter, settings.optimizer, choice)
+
+
+def _encoded_pictures(
+    run: Run, horizon: Plan, settings: Settings, model: BaseModel, device: torch.device
+) -> Generator[Event, None, list[Moments]]:
+    """Encode the plan's pictures, or read them from the cache; leaves the VAE on the CPU."""
+    folder, dataset = run.project.cache / "latents", settings.dataset
+    cache = LatentCache(folder, model.vae.float().to(device), dataset.flip, dataset.background)
+    moments = []
+    for moment in cache.encode(horizon.images, run.content_hashes()):
+        moments.append(moment)
+        yield Preparing("pictures", len(moments), len(horizon.images))
+    model.vae.to("cpu")
+    return moments
