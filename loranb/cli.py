@@ -145,7 +145,7 @@ def _plan(asked: argparse.Namespace) -> tuple[Report, str]:
         "buckets": [
             {"size": bucket.size, "images": bucket.images, "batches": bucket.batches} for bucket in horizon.buckets
         ],
-        "advice": advice(settings),
+        "advice": [said.words for said in advice(settings)],
     }
     rows = [f"  {b.size[0]} x {b.size[1]}: {b.images} pictures, {b.batches} batches" for b in horizon.buckets]
     return report, "\n".join([horizon.sentence(), *rows, *(f"! {said}" for said in advice(settings))])

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "loranb"
-SETTINGS = [f"settings/{path.name}" for path in sorted(PACKAGE.glob("settings/*.py"))]
+SETTINGS = [path.relative_to(PACKAGE).as_posix() for path in sorted(PACKAGE.glob("settings/**/*.py"))]
 WIDGETS, TORCH = ("ipywidgets", "IPython", "anywidget"), ("torch", "diffusers", "transformers", "peft")
 
 

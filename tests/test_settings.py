@@ -63,7 +63,7 @@ def test_a_file_that_is_no_toml_is_told(tmp_path):
 
 
 def test_alpha_above_rank_is_advice_and_no_problem():
-    assert any("lora.alpha" in said for said in advice(Settings().assign("lora.alpha", 64)))
+    assert any("lora.alpha" in said.words for said in advice(Settings().assign("lora.alpha", 64)))
     assert advice(Settings()) == []
 
 
@@ -98,3 +98,29 @@ def test_a_background_that_is_no_colour_is_refused_with_what_is_allowed(colour):
 @pytest.mark.parametrize("colour", ["white", "Black", "#a0b0c0", "rgb(1, 2, 3)"])
 def test_a_background_is_any_colour_that_pillow_knows(colour):
     assert Settings().assign("dataset.background", colour).dataset.background == colour
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"lora.alpha": 64},
+        {"dataset.no_upscale": False, "dataset.resolution": 1536},
+        {"optimizer.name": "Prodigy", "optimizer.text_encoder_learning_rate": 1e-4},
+        {"optimizer.name": "Adafactor", "optimizer.args": ("warmup_init=False",)},
+        {"optimizer.learning_rate": 1e-2},
+        {"optimizer.name": "AdamWScheduleFree"},
+        {"optimizer.schedule": "cosine_with_min_lr"},
+        {"optimizer.schedule": "cosine_with_restarts"},
+        {"optimizer.schedule": "warmup_stable_decay", "optimizer.warmup": 0.9, "optimizer.schedule_decay": 0.2},
+        {"objective.min_snr_gamma": 5, "objective.debiased": True},
+        {"objective.zero_terminal_snr": True, "objective.predicts": "epsilon"},
+        {"objective.stratified": True},
+        {"noise.offset": 0.1, "noise.multires_iterations": 6},
+    ],
+)
+def test_what_mends_advice_ends_it(changes):
+    settings = Settings().assign_all(changes)
+    said = advice(settings)
+    assert said
+    for one in said:
+        assert one.words not in [left.words for left in advice(settings.assign_all(one.mend))]

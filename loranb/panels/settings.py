@@ -124,7 +124,7 @@ def _listed(problems: Sequence[str]) -> str:
 
 def _plan(settings: Settings, images: TrainingSet) -> str:
     """Return the plan as HTML: the sentence, the buckets, advice, and what is wrong with the pictures."""
-    said = advice(settings)
+    said = [one.words for one in advice(settings)]
     if images.unusable:
         said += [picture.problem for picture in images.unusable]
     if images.uncaptioned:

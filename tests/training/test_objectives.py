@@ -202,7 +202,7 @@ def test_settings_that_exclude_each_other_are_told_before_anything_is_loaded(cha
     ],
 )
 def test_what_is_unwise_together_is_advice(changes, said):
-    assert any(said in line for line in advice(Settings().assign_all(changes)))
+    assert any(said in line.words for line in advice(Settings().assign_all(changes)))
 
 
 def test_settings_of_an_earlier_version_are_read():

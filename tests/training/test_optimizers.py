@@ -282,7 +282,7 @@ def test_an_optimizer_is_described_as_kohyas_trainer_does():
     ],
 )
 def test_what_an_optimizer_makes_of_the_other_settings_is_advice(changes, said):
-    assert any(said in line for line in advice(Settings().assign_all(changes)))
+    assert any(said in line.words for line in advice(Settings().assign_all(changes)))
 
 
 def test_prodigy_at_one_needs_no_advice():

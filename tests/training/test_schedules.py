@@ -117,7 +117,7 @@ def test_half_a_step_is_refused():
     ],
 )
 def test_a_schedule_that_comes_to_another_one_is_advice(changes, said):
-    assert any(said in line for line in advice(Settings().assign_all(changes)))
+    assert any(said in line.words for line in advice(Settings().assign_all(changes)))
 
 
 def test_schedules_load_no_torch():
