@@ -1,4 +1,4 @@
-"""What the U-Net families share: reading a checkpoint through diffusers, and encoding with CLIP."""
+"""What the U-Net families share: reading a checkpoint through diffusers."""
 
 import contextlib
 import warnings
@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from diffusers import DDPMScheduler, StableDiffusionPipeline
 from diffusers.utils import logging
-from torch import Tensor
 from transformers.utils import logging as transformers_logging
 
 from loranb.errors import ModelError
@@ -56,26 +55,3 @@ def _first_line(error: Exception) -> str:
 def training_schedule(scheduler: Any) -> DDPMScheduler:
     """Return the noise schedule a model was trained with, from the one its sampler is configured by."""
     return DDPMScheduler.from_config(scheduler.config, clip_sample=False)
-
-
-def clip_hidden_states(text_encoder: Any, tokenizer: Any, captions: list[str], clip_skip: int) -> Tensor:
-    """Encode captions with a CLIP text model, cut at 75 tokens.
-
-    Args:
-        text_encoder: CLIPTextModel.
-        tokenizer: CLIPTokenizer.
-        captions: B texts.
-        clip_skip: 1 reads the last layer, 2 the one before it, and so on.
-
-    Returns:
-        Hidden states after the final layer norm; shape (B, 77, width).
-    """
-    words = tokenizer(
-        captions, padding="max_length", max_length=tokenizer.model_max_length, truncation=True, return_tensors="pt"
-    )
-    ids = words.input_ids.to(text_encoder.device)
-    if clip_skip == 1:
-        return text_encoder(ids).last_hidden_state
-    hidden = text_encoder(ids, output_hidden_states=True).hidden_states[-clip_skip]
-    inner = getattr(text_encoder, "text_model", text_encoder)  # transformers 5 took a level away
-    return inner.final_layer_norm(hidden)

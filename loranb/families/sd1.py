@@ -8,7 +8,8 @@ from torch import Tensor
 
 from loranb.errors import ModelError
 from loranb.families import BaseModel
-from loranb.families._unet import clip_hidden_states, load_pipeline, training_schedule
+from loranb.families._clip import encode_clip
+from loranb.families._unet import load_pipeline, training_schedule
 
 TEXT = "lora_te"
 
@@ -39,7 +40,7 @@ class SD1:
 
     def encode(self, model: BaseModel, captions: list[str], clip_skip: int) -> dict[str, Tensor]:
         """Encode captions: ``{"hidden": (B, 77, 768)}`` for a full-size model."""
-        return {"hidden": clip_hidden_states(model.text_encoders[TEXT], model.tokenizers[TEXT], captions, clip_skip)}
+        return {"hidden": encode_clip(model.text_encoders[TEXT], model.tokenizers[TEXT], captions, clip_skip).hidden}
 
     def denoise(self, unet: Any, noisy: Tensor, t: Tensor, conditioning: dict[str, Tensor]) -> Tensor:
         """Predict the noise in latents (B, 4, H, W)."""

@@ -24,7 +24,7 @@ from loranb import families
 from loranb.device import pick_device, pick_dtype
 from loranb.errors import GenerationError
 from loranb.families import BaseModel
-from loranb.families._unet import clip_hidden_states
+from loranb.families._clip import encode_clip
 from loranb.files import write_bytes
 from loranb.generate import samplers
 from loranb.generate.loras import LoraRack, find_loras
@@ -137,7 +137,7 @@ def draw_with(pipeline: DiffusionPipeline, request: SamplePrompt, clip_skip: int
 def _encode(pipeline: Any, texts: list[str], clip_skip: int) -> tuple[Tensor, Tensor]:
     # By the same function as in training, and not the pipeline's own clip_skip: that counts from nought, and
     # diffusers 0.42 looks for a text_model that transformers 5 no longer has.
-    encoded = clip_hidden_states(pipeline.text_encoder, pipeline.tokenizer, texts, clip_skip)
+    encoded = encode_clip(pipeline.text_encoder, pipeline.tokenizer, texts, clip_skip).hidden
     first, second = encoded.split(1)
     return first, second
 
