@@ -27,6 +27,9 @@ from loranb.settings.lora import LoraSettings
 from loranb.settings.memory import MemorySettings
 from loranb.settings.model import ModelSettings
 from loranb.settings.objective import NoiseSettings, ObjectiveSettings
+from loranb.settings.preset_files import preset_about as preset_about
+from loranb.settings.preset_files import preset_values
+from loranb.settings.preset_files import presets as presets
 from loranb.settings.saving import SampleSettings, SavingSettings
 
 RENAMED = {  # in settings files and runs of version 0.1.0
@@ -35,12 +38,6 @@ RENAMED = {  # in settings files and runs of version 0.1.0
     "dataset.keep_tags": "captions.keep",
     "dataset.caption_dropout": "captions.dropout",
 }
-PRESETS = Path(__file__).parent.parent / "presets"
-
-
-def presets() -> list[str]:
-    """List the presets that come with loranb."""
-    return sorted(file.stem for file in PRESETS.glob("*.toml"))
 
 
 class Settings(Group):
@@ -79,14 +76,12 @@ class Settings(Group):
 
     @classmethod
     def preset(cls, name: str) -> Self:
-        """Read the settings of a preset that comes with loranb.
+        """Read the settings of a preset that comes with loranb; `preset_about` says where they come from.
 
         Raises:
             SettingsError: there is no such preset.
         """
-        if name not in presets():
-            raise SettingsError([f"preset = {name!r}; there are {', '.join(presets())}."])
-        return cls.load(PRESETS / f"{name}.toml")
+        return cls.from_values(preset_values(name))
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any]) -> Self:
