@@ -1,6 +1,7 @@
 """How a setting is declared, and what is derived from a declaration: label, bounds, help, kohya's name for it."""
 
 import difflib
+import re
 import types
 import typing
 from collections.abc import Iterable, Mapping
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from loranb.settings import Settings
 
 
-def setting(
+def setting(  # noqa: PLR0913  one for each thing that a declaration carries
     default: Any,
     help: str,  # noqa: A002  the field's own word for it
     *,
@@ -23,6 +24,7 @@ def setting(
     advanced: bool = False,
     kohya: str = "",
     ss: str = "",
+    own: bool = False,
     **bounds: float,
 ) -> Any:
     """Declare a setting; a thin wrapper over `pydantic.Field`.
@@ -34,9 +36,10 @@ def setting(
         advanced: shown only to those who look for it.
         kohya: its key in kohya_ss presets and sd-scripts arguments.
         ss: its key in the metadata of a LoRA file.
+        own: it belongs to one project and not to a recipe, such as its name; presets leave it as it is.
         bounds: pydantic's ``ge, gt, le, lt, multiple_of``.
     """
-    extra = {"unit": unit, "advanced": advanced, "kohya": kohya, "ss": ss}
+    extra = {"unit": unit, "advanced": advanced, "kohya": kohya, "ss": ss, "own": own}
     return Field(default, description=help, json_schema_extra=extra, **bounds)
 
 
@@ -87,6 +90,22 @@ class SettingField(NamedTuple):
     def ss(self) -> str:
         """Its key in a LoRA file's metadata; empty where there is none."""
         return self._extra["ss"]
+
+    @property
+    def own(self) -> bool:
+        """Whether it belongs to one project and not to a recipe."""
+        return self._extra["own"]
+
+    @property
+    def default(self) -> Any:
+        """The value that most people should keep."""
+        return self.info.default
+
+    def meaning(self, choice: str) -> str:
+        """Return what its help says of one of its choices, as ``choice: meaning;``; empty where it says nothing."""
+        found = re.search(rf"(?<![\w-]){re.escape(choice)}: (.+?)(?=; |\.(?: |$)|$)", self.help)
+        said = found[1] if found else ""
+        return said.partition(")")[0] if "(" not in said.partition(")")[0] else said
 
     @property
     def _extra(self) -> dict[str, Any]:

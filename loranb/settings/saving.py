@@ -14,6 +14,7 @@ class SavingSettings(Group):
         "medieval_city_v1a.",
         kohya="output_name",
         ss="ss_output_name",
+        own=True,
     )
     every_epochs: int = setting(
         1,
@@ -33,6 +34,7 @@ class SavingSettings(Group):
         "A note to keep inside the file, for yourself or for those you give it to.",
         kohya="training_comment",
         ss="ss_training_comment",
+        own=True,
     )
 
 
@@ -44,6 +46,7 @@ class SampleSettings(Group):
         "Prompts to draw during training, one a line, with options after it: --n negative prompt, --w --h size, "
         "--s steps, --d seed, --l CFG scale. Blank: a caption of your own pictures is used.",
         kohya="sample_prompts",
+        own=True,
     )
     every_epochs: int = setting(
         1,

@@ -1,13 +1,26 @@
 """What is allowed but unwise, with what would mend it. A file for each group of settings."""
 
 from loranb.settings import Settings
-from loranb.settings.advice import dataset, learning, lora, objective
-from loranb.settings.advice.advice import Advice
+from loranb.settings.advice import dataset, learning, length, lora, memory, objective
+from loranb.settings.advice.advice import Advice, Card, Horizon
 
-__all__ = ["Advice", "advice"]
-_ABOUT = (lora.about, dataset.about, learning.about, objective.about)
+__all__ = ["Advice", "Card", "Horizon", "advice"]
+_ABOUT = (lora.about, dataset.about, learning.about, objective.about, length.about)
+_OF_RUN = (length.of_run,)
+_ON_CARD = (memory.on_card,)
 
 
-def advice(settings: Settings) -> list[Advice]:
-    """Say what is allowed but unwise, in plain words; nothing here stops a run."""
-    return [said for about in _ABOUT for said in about(settings)]
+def advice(settings: Settings, plan: Horizon | None = None, gpu: Card | None = None) -> list[Advice]:
+    """Say what is allowed but unwise, in plain words; nothing here stops a run.
+
+    Args:
+        settings: to be looked at.
+        plan: what a run with them will be; without it nothing is said that depends on the pictures.
+        gpu: what it will run on; without it nothing is said that depends on the machine.
+    """
+    found = [said for about in _ABOUT for said in about(settings)]
+    if plan is not None:
+        found += [said for of_run in _OF_RUN for said in of_run(settings, plan)]
+    if gpu is not None:
+        found += [said for on_card in _ON_CARD for said in on_card(settings, gpu)]
+    return found
