@@ -51,6 +51,7 @@ class Step(Event):
     loss: float
     learning_rates: dict[str, float]
     seconds: float  # since the first step of this process
+    grad_norm: float | None = None  # of all trained weights together, before it is cut; None in older runs
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,8 @@ class EpochEnded(Event):
     epoch: int
     step: int
     loss: float
+    by_timestep: dict[str, float] = field(default_factory=dict)  # mean loss of "0-249", "250-499" ...
+    by_subject: dict[str, float] = field(default_factory=dict)  # mean loss, by the name of the subject's folder
 
 
 @dataclass(frozen=True)

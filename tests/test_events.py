@@ -18,6 +18,12 @@ def test_a_kind_from_the_future_is_left_out():
     assert from_line('{"event": "Danced", "step": 1}') is None
 
 
+def test_events_of_older_versions_are_read():
+    assert from_line('{"event": "EpochEnded", "at": 1.0, "epoch": 1, "step": 5, "loss": 0.1}').by_timestep == {}
+    old = '{"event": "Step", "at": 1.0, "step": 1, "epoch": 1, "loss": 0.1, "learning_rates": {}, "seconds": 1.0}'
+    assert from_line(old).grad_norm is None
+
+
 def test_a_half_written_line_is_left_for_the_next_time(tmp_path):
     file = tmp_path / "events.jsonl"
     lines = [to_line(event) for event in EXAMPLES]

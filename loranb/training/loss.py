@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from accelerate import Accelerator
@@ -15,6 +15,13 @@ from loranb.training.latents import Moments, draw_latents
 from loranb.training.noise import perturb, shape_noise
 from loranb.training.objectives import Objective
 from loranb.training.prompts import Encode
+
+
+class Losses(NamedTuple):
+    """What a batch's pictures cost, and at which timesteps they were shown."""
+
+    weighted: Tensor  # (B,), with gradients
+    timesteps: Tensor  # (B,)
 
 
 @dataclass(frozen=True)
@@ -39,14 +46,14 @@ class BatchLoss:
     encode: Encode
     accelerator: Accelerator
 
-    def __call__(self, batch: Batch) -> Tensor:
-        """Return the weighted loss of each picture; (B,), with gradients."""
+    def __call__(self, batch: Batch) -> Losses:
+        """Return the weighted loss of each picture, with gradients."""
         x0, eps, mixed_in, t = (tensor.to(self.accelerator.device) for tensor in self._drawn(batch))
         with self.accelerator.autocast():
             noisy = self.objective.add_noise(x0, mixed_in, t)
             prediction = self.model.family.denoise(self.unet, noisy, t, self.encode(list(batch.captions)))
         error = self.objective.error(prediction.float(), self.objective.target(x0, eps, t), t)
-        return self.objective.weight(t) * error.flatten(1).mean(1)
+        return Losses(self.objective.weight(t) * error.flatten(1).mean(1), t)
 
     def _drawn(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Draw latents, noise, the noise that is mixed in, and timesteps; on the CPU, so that a GPU sees the same."""

@@ -22,6 +22,7 @@ from loranb.training.loss import BatchLoss
 from loranb.training.objectives import noise_schedule, objective_for
 from loranb.training.optimizers import Choice, choose, make_optimizer
 from loranb.training.prompts import prepare_prompts
+from loranb.training.recompute import recompute
 from loranb.training.run import Run
 from loranb.training.schedules import Schedule, schedule_for
 
@@ -80,8 +81,8 @@ def prepare(run: Run) -> Generator[Event, None, Prepared]:
     adapter, optimizer = _lora(model, settings, choice)
     encode = prepare_prompts(model, settings, horizon, run.project.cache / "prompts", device)
     model.unet.to(device)
-    if settings.memory.gradient_checkpointing:
-        model.unet.enable_gradient_checkpointing()
+    trained = model.text_encoders.values() if settings.lora.text_encoder else ()
+    recompute(model.unet, trained, settings.memory.gradient_checkpointing)
     unet, optimizer = accelerator.prepare(model.unet, optimizer)
     unet.train()
     loss = BatchLoss(model, unet, objective, settings.noise, moments, encode, accelerator)

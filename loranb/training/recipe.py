@@ -11,11 +11,13 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import torch
+from torch import nn
 
 from loranb.errors import GenerationError, TrainingError
-from loranb.events import Ended, EpochEnded, Event, Sampled, Saved, Started, Step, Warned
+from loranb.events import Ended, Event, Sampled, Saved, Started, Step, Warned
 from loranb.training.batches import Batch, epoch_steps
 from loranb.training.checkpoint import Checkpoint
+from loranb.training.epoch_losses import EpochLosses
 from loranb.training.optimizers import averaged, learning_rates, set_learning_rates
 from loranb.training.preparation import Prepared, prepare
 from loranb.training.run import Run
@@ -50,28 +52,26 @@ def _train(run: Run) -> Iterator[Event]:
     yield _started(ready, first)
 
     step, started = first, time.monotonic()
-    epoch, epoch_losses = step // horizon.steps_per_epoch + 1, []
+    epoch, epoch_losses = step // horizon.steps_per_epoch + 1, EpochLosses()
     try:
         steps = epoch_steps(horizon, settings, first)
         for epoch, batches, closes_epoch in itertools.islice(steps, horizon.steps - first):
             set_learning_rates(optimizer, settings.optimizer, ready.schedule.factor(step))
-            loss = _gradients(ready, batches)
+            loss = _gradients(ready, batches, epoch_losses)
             if not math.isfinite(loss):
                 raise TrainingError(
                     f"The loss became {loss} at step {step + 1}. What was learned before is kept in the files of "
                     f"earlier epochs. Try a learning rate lower than {settings.optimizer.learning_rate:g}."
                 )
-            if settings.optimizer.max_grad_norm:
-                ready.accelerator.clip_grad_norm_(ready.trainable, settings.optimizer.max_grad_norm)
+            grad_norm = _clipped(ready)
             optimizer.step()
             optimizer.zero_grad()
             step += 1
-            epoch_losses.append(loss)
-            yield Step(step, epoch, loss, learning_rates(optimizer), time.monotonic() - started)
+            epoch_losses.add_step(loss)
+            yield Step(step, epoch, loss, learning_rates(optimizer), time.monotonic() - started, grad_norm)
 
             if closes_epoch or step == horizon.steps:
-                yield EpochEnded(epoch, step, sum(epoch_losses) / len(epoch_losses))
-                epoch_losses = []
+                yield epoch_losses.end(epoch, step)
                 if epoch % settings.saving.every_epochs == 0 and step < horizon.steps:
                     yield Saved(epoch, step, checkpoint.save_epoch(epoch, step))
                 every = settings.samples.every_epochs
@@ -101,14 +101,26 @@ def _started(ready: Prepared, first: int) -> Started:
     )
 
 
-def _gradients(ready: Prepared, batches: list[Batch]) -> float:
+def _gradients(ready: Prepared, batches: list[Batch], told: EpochLosses) -> float:
     """Add up the gradients of a step's batches; returns their mean loss."""
     losses = []
     for batch in batches:
-        loss = ready.loss(batch).mean()
+        weighted, timesteps = ready.loss(batch)
+        loss = weighted.mean()
         ready.accelerator.backward(loss / len(batches))
         losses.append(loss.item())
+        told.add(weighted, timesteps, [ready.horizon.images[i].image.folder for i in batch.images])
     return sum(losses) / len(losses)
+
+
+def _clipped(ready: Prepared) -> float:
+    """Shorten the gradients to the length that is allowed; returns what it was before."""
+    allowed = ready.settings.optimizer.max_grad_norm
+    if allowed:
+        return float(ready.accelerator.clip_grad_norm_(ready.trainable, allowed))
+    ready.accelerator.unscale_gradients(ready.optimizer)
+    gradients = [parameter.grad for parameter in ready.trainable if parameter.grad is not None]
+    return float(nn.utils.get_total_norm(gradients))
 
 
 def _samples(run: Run, ready: Prepared, epoch: int, step: int) -> Iterator[Event]:

@@ -290,11 +290,30 @@ def test_every_setting_trains(small_project, changes):
     assert all(0 < loss < 1000 for loss in losses(events))
 
 
-def test_gradient_checkpointing_changes_no_loss(small_project):
+@pytest.mark.parametrize("how", ["selective", "full", True])
+def test_gradient_checkpointing_changes_no_loss(small_project, how):
     plain = losses(trained(small_project)[1])
-    assert losses(trained(small_project, **{"memory.gradient_checkpointing": True})[1]) == pytest.approx(
-        plain, rel=1e-5
-    )
+    again = losses(trained(small_project, **{"memory.gradient_checkpointing": how})[1])
+    assert again == pytest.approx(plain, rel=1e-5)
+
+
+def test_the_gradients_length_is_told_whether_or_not_it_is_cut(small_project):
+    changes = {"length.epochs": 1, "optimizer.warmup": 0, "optimizer.learning_rate": 1e-9}  # nothing moves
+    told = {}
+    for limit in (0, 1e-4, 1000):
+        _, events = trained(small_project, **changes, **{"optimizer.max_grad_norm": limit})
+        told[limit] = [event.grad_norm for event in events if isinstance(event, Step)]
+    assert all(norm > 1e-4 for norm in told[0])
+    assert told[0] == pytest.approx(told[1000], rel=1e-6)
+    assert told[0] == pytest.approx(told[1e-4], rel=1e-3)
+
+
+def test_an_epoch_is_told_by_timestep_and_by_subject(small_project):
+    _, events = trained(small_project, **{"length.epochs": 1})
+    ended = next(event for event in events if isinstance(event, EpochEnded))
+    assert set(ended.by_subject) == {"1_windmill", "2_red castle"}
+    assert set(ended.by_timestep) <= {"0-249", "250-499", "500-749", "750-999"}
+    assert all(loss > 0 for loss in (*ended.by_subject.values(), *ended.by_timestep.values()))
 
 
 def test_a_second_run_finds_its_pictures_encoded(small_project):
