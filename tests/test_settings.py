@@ -37,6 +37,10 @@ def test_the_command_line_changes_what_it_names_and_nothing_else(text):
     assert str(next(f for f in fields() if f.path == path).of(changed)).lower().startswith(value)
 
 
+def test_a_comment_of_an_older_file_is_found_among_the_metadata():
+    assert Settings.from_values({"saving": {"comment": "by hand"}}).metadata.comment == "by hand"
+
+
 def test_an_empty_value_means_blank():
     assert Settings().assign("lora.alpha", 4).assign_text(["lora.alpha="]).lora.alpha is None
 

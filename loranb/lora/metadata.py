@@ -4,16 +4,27 @@ Web UIs read these to sort LoRAs by base model, to suggest a name, and to show w
 trained how often. Settings that carry an ``ss`` key in their declaration are written under it.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from loranb.dataset.captions import tag_frequency
+from loranb.errors import SettingsError
 from loranb.lora.file import as_text
 from loranb.plan import Plan, whole_steps
 from loranb.settings import Settings, fields
 
 MODELSPEC = "1.0.1"
+SETTINGS = "loranb_settings"  # every setting, as JSON
+LEAST = (  # what programs need to use the file; the same that kohya's trainer writes with no_metadata
+    "ss_network_module",
+    "ss_network_dim",
+    "ss_network_alpha",
+    "ss_network_args",
+    "ss_v2",
+    "ss_base_model_version",
+)
 
 
 @dataclass(frozen=True)
@@ -27,7 +38,9 @@ class Moment:
     session: int  # a number of the run's own
 
 
-def metadata(settings: Settings, plan: Plan, base: Mapping[str, str], moment: Moment) -> dict[str, str]:
+def metadata(
+    settings: Settings, plan: Plan, base: Mapping[str, str], moment: Moment, optimizer: str = ""
+) -> dict[str, str]:
     """Make a LoRA file's metadata, all values as strings.
 
     Args:
@@ -35,9 +48,45 @@ def metadata(settings: Settings, plan: Plan, base: Mapping[str, str], moment: Mo
         plan: the run's.
         base: "name", "version" (ss_base_model_version), "architecture" and "prediction" of the base model.
         moment: when the file is saved.
+        optimizer: its class with its arguments, as kohya's trainer writes it.
     """
     declared = {field.ss: field.of(settings) for field in fields() if field.ss}
-    return as_text({**declared, **_kohya(settings, plan, base, moment), **_modelspec(settings, base, moment)})
+    told = {**_modelspec(settings, base, moment), **_said(declared), **_kohya(settings, plan, base, moment)}
+    told["ss_optimizer"] = optimizer
+    detail = settings.metadata.detail
+    if detail == "least":
+        told = {key: value for key, value in told.items() if key in LEAST}
+    if detail == "full":
+        told[SETTINGS] = settings.model_dump(mode="json")
+    return as_text(told)
+
+
+def settings_of(told: Mapping[str, str]) -> Settings:
+    """Return the settings that a LoRA file was made with.
+
+    Args:
+        told: its metadata.
+
+    Raises:
+        SettingsError: it doesn't hold them, or they are damaged.
+    """
+    if SETTINGS not in told:
+        raise SettingsError(
+            [
+                "the file holds no settings of loranb; they are kept in LoRAs that it makes with metadata.detail = "
+                "'full'. `loranb lora info FILE` shows what else it says."
+            ]
+        )
+    try:
+        values = json.loads(told[SETTINGS])
+    except json.JSONDecodeError as error:
+        raise SettingsError([f"the settings in the file are damaged: {error}."]) from error
+    return Settings.from_values(values)
+
+
+def _said(declared: Mapping[str, object]) -> dict[str, object]:
+    """Leave out what modelspec should say and nobody has written."""
+    return {key: value for key, value in declared.items() if value or not key.startswith("modelspec.")}
 
 
 def _kohya(settings: Settings, plan: Plan, base: Mapping[str, str], moment: Moment) -> dict[str, object]:

@@ -25,6 +25,7 @@ from loranb.settings.learning import OptimizerSettings
 from loranb.settings.length import LengthSettings
 from loranb.settings.lora import LoraSettings
 from loranb.settings.memory import MemorySettings
+from loranb.settings.metadata import MetadataSettings
 from loranb.settings.model import ModelSettings
 from loranb.settings.objective import NoiseSettings, ObjectiveSettings
 from loranb.settings.preset_files import preset_about as preset_about
@@ -37,6 +38,7 @@ RENAMED = {  # in settings files and runs of version 0.1.0
     "dataset.shuffle_tags": "captions.shuffle",
     "dataset.keep_tags": "captions.keep",
     "dataset.caption_dropout": "captions.dropout",
+    "saving.comment": "metadata.comment",
 }
 
 
@@ -54,6 +56,7 @@ class Settings(Group):
     memory: MemorySettings = MemorySettings()
     saving: SavingSettings = SavingSettings()
     samples: SampleSettings = SampleSettings()
+    metadata: MetadataSettings = MetadataSettings()
 
     @model_validator(mode="before")
     @classmethod

@@ -29,13 +29,6 @@ class SavingSettings(Group):
         "Number format in the file. fp16 is half the size of fp32 and loads everywhere.",
         kohya="save_precision",
     )
-    comment: str = setting(
-        "",
-        "A note to keep inside the file, for yourself or for those you give it to.",
-        kohya="training_comment",
-        ss="ss_training_comment",
-        own=True,
-    )
 
 
 class SampleSettings(Group):

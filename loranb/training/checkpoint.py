@@ -18,6 +18,7 @@ from loranb.files import write_bytes
 from loranb.lora.adapter import Adapter
 from loranb.lora.file import save_lora
 from loranb.lora.metadata import Moment, metadata
+from loranb.lora.thumbnail import newest_sample, thumbnail
 from loranb.plan import Plan
 from loranb.settings import Settings
 from loranb.training.optimizers import averaged, class_name, describe, restore
@@ -88,8 +89,9 @@ class Checkpoint:
     def _save(self, epoch: int, step: int, file: Path) -> str:
         """Write the file before the state: a LoRA that has burnt out is refused, and the last good state stays."""
         moment = Moment(epoch, step, self._started, time.time(), zlib.crc32(self.run.name.encode()))
-        told = metadata(self.settings, self.plan, self._base, moment)
-        told["ss_optimizer"] = describe(self.optimizer, self.settings.optimizer)
+        told = metadata(self.settings, self.plan, self._base, moment, describe(self.optimizer, self.settings.optimizer))
+        if self.settings.metadata.thumbnail and (sample := newest_sample(self.run.samples)):
+            told |= thumbnail(sample)
         with averaged(self.optimizer):
             tensors = self.adapter.tensors()
         save_lora(file, tensors, told, DTYPES[self.settings.saving.precision])

@@ -48,7 +48,7 @@ def test_every_default_can_be_shown_and_read_back(kept):
         ("optimizer.schedule", "constant", "constant"),
         ("dataset.flip", True, True),
         ("samples.prompts", "a castle --d 1\n\na tower", ("a castle --d 1", "a tower")),
-        ("saving.comment", "for a friend", "for a friend"),
+        ("metadata.comment", "for a friend", "for a friend"),
     ],
 )
 def test_what_is_typed_is_kept_and_shown_again(kept, path, typed, value):

@@ -34,10 +34,10 @@ def test_a_bad_value_is_not_saved_and_is_named(form, drawn_project):
 
 
 def test_a_change_to_the_file_made_elsewhere_is_not_lost(form, drawn_project):
-    drawn_project.settings().assign("saving.comment", "by hand").save(drawn_project.settings_file)
+    drawn_project.settings().assign("metadata.comment", "by hand").save(drawn_project.settings_file)
     form.form.rows["length.epochs"].input.value = "7"
-    assert drawn_project.settings().saving.comment == "by hand"
-    assert form.form.rows["saving.comment"].input.value == "by hand"
+    assert drawn_project.settings().metadata.comment == "by hand"
+    assert form.form.rows["metadata.comment"].input.value == "by hand"
 
 
 def test_the_plan_shows_buckets_and_advice(form):
