@@ -6,8 +6,8 @@ from typing import Any
 import ipywidgets as w
 
 from loranb.errors import SettingsError
-from loranb.panels._form import FieldRow
-from loranb.panels._platform import with_titles
+from loranb.panels._field_row import FieldRow
+from loranb.panels._fold import Fold
 from loranb.settings.declaration import Group, fields_of, filled
 
 
@@ -35,15 +35,15 @@ class GroupForm(w.VBox):
         self._group, self._name, self._changed = group, name, changed
         start = _usable(group, name, values)
         fields = fields_of(group, name)
-        self.rows = {field.name: FieldRow(field, getattr(start, field.name), self._edited) for field in fields}
-        for key, notes in (known or {}).items():
-            self.rows[key].children = [*self.rows[key].children, _known(self.rows[key], notes)]
+        self.rows = {
+            field.name: FieldRow(field, getattr(start, field.name), self._edited, (known or {}).get(field.name))
+            for field in fields
+        }
         plain = [self.rows[field.name] for field in fields if not field.advanced]
         advanced = [self.rows[field.name] for field in fields if field.advanced]
         parts: list[w.Widget] = [_in_columns(plain)]
         if advanced:
-            more = w.Accordion([_in_columns(advanced)], selected_index=None, layout=w.Layout(width="auto"))
-            parts.append(with_titles(more, [f"For experts ({len(advanced)})"]))
+            parts.append(Fold(f"For experts ({len(advanced)})", lambda: [_in_columns(advanced)]))
         super().__init__(parts, layout=w.Layout(width="100%"))
 
     @property
@@ -70,11 +70,12 @@ class GroupForm(w.VBox):
                 if row.problem or own:
                     row.complain(own[0] if own else "")
 
-    def _edited(self, _: FieldRow) -> None:
+    def _edited(self, row: FieldRow) -> None:
         try:
-            self.read()
+            read = self.read()
         except SettingsError:  # said beside the field
             return
+        row.mark(getattr(read, row.field.name))
         self._changed()
 
 
@@ -87,20 +88,6 @@ def _usable(group: type[Group], name: str, values: Mapping[str, Any]) -> Group:
         except SettingsError:
             del found[key]
     return filled(group, name, found)
-
-
-def _known(row: FieldRow, notes: Mapping[str, str]) -> w.Dropdown:
-    """Offer usual values, beside the field in which any other may be written."""
-    options = [("usual ones …", ""), *((f"{value}: {note}", value) for value, note in notes.items())]
-    offer = w.Dropdown(options=options, layout=w.Layout(width="auto"))
-
-    def take(change: dict) -> None:
-        if change["new"]:
-            row.input.value = change["new"]
-            offer.value = ""
-
-    offer.observe(take, "value")
-    return offer
 
 
 def _in_columns(rows: list[FieldRow]) -> w.GridBox:

@@ -83,6 +83,11 @@ STYLE = """<style>
   { position: absolute; inset: 0; height: 100%; line-height: 0; }
 .loranb .lb-drawn svg { width: 100%; height: 100%; display: block; }
 .loranb .lb-field { padding: 7px 0; border-bottom: 1px solid rgba(128,128,128,.18); overflow: hidden; }
+.loranb .lb-changed { border-left: 3px solid #1e88e5; padding-left: 10px; background: rgba(30,136,229,.05); }
+.loranb .lb-kohya { font-size: 11px; opacity: .6; font-family: monospace; margin-left: 6px; }
+.loranb .lb-length { font-size: 15px; font-weight: 600; padding: 4px 0; font-variant-numeric: tabular-nums; }
+.loranb .lb-unfold { background: none; box-shadow: none; text-align: left; border: 0; padding-left: 2px; }
+.loranb .lb-unfold:focus-visible, .loranb .lb-link:focus-visible { outline: 2px solid #1e88e5; }
 .loranb .lb-wrong { font-size: 12px; color: #d32f2f; overflow-wrap: anywhere; }
 .loranb .lb-chooser .widget-toggle-button { border-radius: 14px; margin: 2px; box-shadow: none; }
 .loranb .lb-chooser .widget-toggle-button.mod-active

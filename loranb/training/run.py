@@ -15,7 +15,7 @@
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from loranb import families
@@ -28,7 +28,7 @@ from loranb.generate.prompt import parse_lines
 from loranb.project import SETTINGS, Project
 from loranb.settings import Settings
 from loranb.settings.conflicts import conflicts
-from loranb.settings.optimizers import averages, finds_rate, sets_rate
+from loranb.settings.optimizers import averages, finds_rate, parse_arguments, sets_rate
 from loranb.training import images_file
 from loranb.training.images_file import ImagesFile
 
@@ -190,27 +190,38 @@ def fill_blanks(settings: Settings, name: str, images: Sequence[TrainingImage]) 
     return settings.assign_all(changes)
 
 
+def problems(settings: Settings) -> list[str]:
+    """Say what would fail later, naming the settings in full; as much of it as can be known without loading torch."""
+    name, side = settings.saving.name, settings.dataset.resolution
+    found = [*parse_arguments(settings.optimizer.args)[1], *conflicts(settings)]
+    if name.strip() and not re.fullmatch(r"[^\\/:*?\"<>|,\s.][^\\/:*?\"<>|,]*(?<!\s)", name):
+        found.append(
+            f'saving.name = {name!r}; it becomes a file and stands in prompts: no \\ / : * ? " < > | or commas.'
+        )
+    checks = {
+        "samples.prompts": lambda: parse_lines(settings.samples.prompts, (side, side), 0),
+        "model.base": lambda: families.locate(settings.model.base),
+    }
+    for path, check in checks.items():
+        found += [said if said.startswith(path) else f"{path}: {said}" for said in _raised(check)]
+    return found
+
+
 def _problems(settings: Settings) -> list[str]:
     """Find what would fail later, before anything is made."""
     from loranb.training.optimizers import choose  # here, since it needs torch
 
-    name, side, found = settings.saving.name, settings.dataset.resolution, []
-    if not re.fullmatch(r"[^\\/:*?\"<>|,\s.][^\\/:*?\"<>|,]*(?<!\s)", name):
-        found.append(
-            f'saving.name = {name!r}; it becomes a file and stands in prompts: no \\ / : * ? " < > | or commas.'
-        )
-    checks = (
-        lambda: parse_lines(settings.samples.prompts, (side, side), 0),
-        lambda: families.locate(settings.model.base),
-        lambda: choose(settings.optimizer, pick_device()),
-        lambda: settings.memory.precision != "fp16" or pick_dtype("fp16", pick_device()),
-    )
-    found += conflicts(settings)
-    for check in checks:
-        try:
-            check()
-        except SettingsError as error:
-            found += error.problems
-        except LoranbError as error:
-            found.append(str(error))
-    return found
+    found = problems(settings)
+    found += _raised(lambda: choose(settings.optimizer, pick_device()))
+    found += _raised(lambda: settings.memory.precision != "fp16" or pick_dtype("fp16", pick_device()))
+    return list(dict.fromkeys(found))
+
+
+def _raised(check: Callable[[], object]) -> list[str]:
+    try:
+        check()
+    except SettingsError as error:
+        return error.problems
+    except LoranbError as error:
+        return [str(error)]
+    return []

@@ -1,8 +1,10 @@
-import ipywidgets as w
 import pytest
 
+from loranb.dataset.training_set import TrainingImage
 from loranb.panels._form import Form
-from loranb.settings import Settings, fields
+from loranb.plan import plan
+from loranb.settings import Settings, fields, grouped
+from loranb.settings.conflicts import conflicts
 
 
 class Kept:
@@ -90,14 +92,174 @@ def test_text_that_is_being_typed_is_not_rewritten(kept):
 
 
 def test_one_group_is_seen_at_a_time(kept):
+    kept.form.chooser.value = "lora"
     kept.form.chooser.value = "length"
-    seen = [group for group, part in kept.form._parts.items() if part.layout.display != "none"]
+    seen = [group for group, part in kept.form.parts.items() if part.layout.display != "none"]
     assert seen == ["length"]
 
 
+def test_only_fields_that_are_seen_are_made(kept):
+    first, members = grouped()[0]
+    assert set(kept.form.rows.made) == {field.path for field in members if not field.advanced}
+    kept.form.folds[first].unfold()
+    assert set(kept.form.rows.made) == {field.path for field in members}
+
+
 def test_settings_for_experts_are_folded(kept):
-    for group, part in kept.form._parts.items():
-        advanced = sum(field.advanced for field in fields() if field.group == group)
-        folded = [child for child in part.children if isinstance(child, w.Accordion)]
-        assert len(folded) == bool(advanced)
-        assert all(child.selected_index is None for child in folded)
+    for group, members in grouped():
+        kept.form.chooser.value = group
+        advanced = [field.path for field in members if field.advanced]
+        assert (group in kept.form.folds) == bool(advanced)
+        if advanced:
+            fold = kept.form.folds[group]
+            assert fold.inside.layout.display == "none"
+            fold.unfold()
+            assert [row.field.path for row in fold.inside.children] == advanced
+            assert fold.inside.layout.display != "none"
+
+
+def marked(row):
+    return "lb-changed" in row._dom_classes and row.back in row.side.children
+
+
+def test_a_value_that_differs_from_the_default_is_marked_and_can_go_back(kept):
+    for path, typed in (("lora.rank", "64"), ("dataset.flip", True), ("optimizer.schedule", "rex")):
+        row = kept.type(path, typed)
+        assert marked(row)
+        row.back.click()
+        assert not marked(row)
+    assert kept.now == Settings()
+
+
+def test_the_default_written_otherwise_is_no_change(kept):
+    assert not marked(kept.type("optimizer.learning_rate", "1e-4"))
+    assert marked(kept.type("optimizer.learning_rate", "many"))
+
+
+def test_every_changed_setting_is_marked_when_it_is_shown_first(kept):
+    kept.form.show(Settings().assign("noise.offset", 0.05))
+    assert marked(kept.form.rows["noise.offset"])
+    assert not marked(kept.form.rows["noise.multires_discount"])
+
+
+def found(form):
+    return [child.field.path for child in form.results.children if hasattr(child, "field")]
+
+
+def test_a_setting_is_found_by_any_of_its_names(kept):
+    for text in ("rank", "network_dim", "ss_network_dim", "Network dim"):
+        kept.form.search.text.value = text
+        assert found(kept.form)[0] == "lora.rank", text
+        assert kept.form.results.layout.display != "none"
+        assert all(part.layout.display == "none" for part in kept.form.parts.values())
+    kept.form.search.clear.click()
+    assert kept.form.results.layout.display == "none"
+    assert kept.form.parts[kept.form.chooser.value].layout.display != "none"
+
+
+def test_a_search_that_finds_nothing_says_what_comes_near(kept):
+    kept.form.search.text.value = "lerning rate"
+    assert found(kept.form) == []
+    assert "Near it: learning rate" in kept.form.results.children[0].value
+
+
+def test_what_was_found_can_be_edited_where_it_is_seen(kept):
+    kept.form.search.text.value = "network_dim"
+    kept.type("lora.rank", "8")
+    assert kept.now.lora.rank == 8
+    assert found(kept.form)[0] == "lora.rank"
+
+
+def test_the_changed_settings_can_be_seen_alone(kept):
+    kept.type("lora.rank", "8")
+    kept.type("noise.offset", "0.1")
+    assert kept.form.search.changed.description == "Changed (2)"
+    kept.form.search.changed.value = True
+    assert set(found(kept.form)) == {"lora.rank", "noise.offset"}
+    kept.form.search.text.value = "network_dim"
+    assert found(kept.form) == ["lora.rank"]
+
+
+def test_going_to_a_setting_shows_its_field(kept):
+    kept.form.search.text.value = "prompts"
+    kept.form.go_to("noise.offset")
+    assert kept.form.chooser.value == "noise"
+    assert kept.form.parts["noise"].layout.display == "flex"
+    assert kept.form.folds["noise"].inside.layout.display != "none"
+    assert kept.form.results.layout.display == "none"
+
+
+def test_a_conflict_is_said_at_every_field_that_has_a_part_in_it_and_nowhere_else(kept):
+    kept.form.rows["objective.loss"]
+    kept.type("objective.timestep_min", "800")
+    settings = kept.now.assign("objective.timestep_max", 700)
+    kept.form.show(settings)
+    kept.form.say(None, tuple(conflicts(settings)))
+    told = {path for path, row in kept.form.rows.made.items() if "lb-wrong" in row.hint.value}
+    told |= {path for path in ("objective.timestep_max",) if "lb-wrong" in kept.form.rows[path].hint.value}
+    assert told == {"objective.timestep_min", "objective.timestep_max"}
+    kept.form.say(None, ())
+    assert "lb-wrong" not in kept.form.rows["objective.timestep_min"].hint.value
+
+
+def test_a_choice_is_explained_under_its_field_by_the_words_of_the_help(kept):
+    row = kept.type("optimizer.schedule", "rex")
+    assert "stays high for long, then falls steeply" in row.hint.value
+
+
+@pytest.fixture
+def images(tmp_path):
+    return [TrainingImage(tmp_path / f"{i}.png", 512, 512, 20, "a cat", "20_cat") for i in range(10)]
+
+
+class Planned(Kept):
+    """A form that is told the plan of its settings, as the panel does."""
+
+    def __init__(self, images):
+        self.images = images
+        super().__init__()
+        self.form.chooser.value = "length"
+        self.keep(Settings().assign_all({"length.epochs": 20, "length.batch_size": 4}))
+        self.form.show(self.now)
+        self.keep(self.now)
+
+    def keep(self, settings):
+        super().keep(settings)
+        self.form.say(plan(self.now, self.images), ())
+
+
+def test_length_is_one_control_and_shows_epochs_and_steps(images):
+    kept = Planned(images)
+    control = kept.form.length
+    assert "20 epochs × 50 steps = 1,000 steps" in control.said.value
+    control.unit.value = "length.steps"
+    assert (kept.now.length.steps, kept.now.length.epochs) == (1000, 20)
+    assert kept.form.rows["length.steps"].layout.display == "flex"
+    assert kept.form.rows["length.epochs"].layout.display == "none"
+    kept.type("length.steps", "1225")
+    assert "1,225 steps = 24.5 epochs of 50 steps: the last ends after 25" in control.said.value
+    control.unit.value = "length.epochs"
+    assert (kept.now.length.steps, kept.now.length.epochs) == (None, 25)
+    assert kept.form.rows["length.epochs"].layout.display == "flex"
+    assert "25 epochs × 50 steps = 1,250 steps" in control.said.value
+
+
+def test_steps_that_are_wiped_out_give_the_epochs_their_say_again(images):
+    kept = Planned(images)
+    kept.form.length.unit.value = "length.steps"
+    kept.type("length.steps", "")
+    assert kept.form.length.unit.value == "length.epochs"
+    assert kept.now.length.steps is None
+
+
+def test_usual_values_are_offered_and_any_other_may_be_written():
+    now = [Settings()]
+    form = Form(lambda: now[0], lambda s: now.__setitem__(0, s), {"optimizer.name": {"Lion": "less memory"}})
+    row = form.rows["optimizer.name"]
+    assert row.input.options == ("Lion",)
+    offer = next(part for part in row.side.children if hasattr(part, "index") and part is not row.input)
+    assert offer.options[1] == ("Lion: less memory", "Lion")
+    offer.value = "Lion"
+    assert now[0].optimizer.name == "Lion"
+    row.input.value = "torch.optim.Adamax"
+    assert now[0].optimizer.name == "torch.optim.Adamax"

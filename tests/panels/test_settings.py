@@ -1,8 +1,18 @@
+import time
+
 import pytest
 
+from loranb import saved_settings
+from loranb.dataset import captions
 from loranb.panels.settings import panel
 from loranb.plan import plan
-from loranb.settings import Settings
+from loranb.project import Project
+from loranb.settings import Settings, preset_about
+
+
+@pytest.fixture(autouse=True)
+def own_home(monkeypatch, tmp_path):
+    monkeypatch.setenv("LORANB_HOME", str(tmp_path / "home"))
 
 
 @pytest.fixture
@@ -40,22 +50,170 @@ def test_a_change_to_the_file_made_elsewhere_is_not_lost(form, drawn_project):
     assert form.form.rows["metadata.comment"].input.value == "by hand"
 
 
+def told(form):
+    return "\n".join(item.children[0].value for item in form.advice.children[1:])
+
+
 def test_the_plan_shows_buckets_and_advice(form):
     assert "80 × 80" not in form.plan.value  # what the pictures are
     assert "64 × 64" in form.plan.value  # what they are trained at
     form.form.rows["lora.alpha"].input.value = "99"
-    assert "above the rank" in form.plan.value
+    assert "above the rank" in told(form)
 
 
-def test_a_preset_fills_the_form_and_can_be_taken_back(form, drawn_project):
+def button(form, words, exactly=False):
+    buttons = [one for item in form.advice.children[1:] for one in item.children[1].children]
+    return next(one for one in buttons if one.description == words or (not exactly and words in one.description))
+
+
+def test_advice_is_mended_by_one_click_which_can_be_taken_back(form, drawn_project):
+    before = told(form)
+    form.form.rows["lora.alpha"].input.value = "99"
+    button(form, "Set alpha to blank").click()
+    assert drawn_project.settings().lora.alpha is None
+    assert form.form.rows["lora.alpha"].input.value == ""
+    assert told(form) == before
+    form.start.back.click()
+    assert drawn_project.settings().lora.alpha == 99
+    assert "above the rank" in told(form)
+
+
+def test_advice_leads_to_the_field_it_speaks_of(form):
+    form.form.rows["lora.alpha"].input.value = "99"
+    form.form.chooser.value = "saving"
+    button(form, "alpha", exactly=True).click()
+    assert form.form.chooser.value == "lora"
+
+
+def test_what_cannot_run_is_said_at_once_with_the_names_of_the_settings(form, drawn_project):
+    form.form.rows["lora.rank"].input.value = "many"
+    form.form.rows["objective.timestep_min"].input.value = "999"
+    form.form.rows["objective.timestep_max"].input.value = "9"
+    form.form.rows["optimizer.args"].input.value = "betas=oops()"
+    form.form.rows["samples.prompts"].input.value = "a castle --s many"
+    form.form.rows["model.base"].input.value = "/nowhere/at/all.safetensors"
+    form.form.rows["saving.name"].input.value = "a/b"
+    for path in (
+        "lora.rank",
+        "objective.timestep_min",
+        "optimizer.args",
+        "samples.prompts",
+        "model.base",
+        "saving.name",
+    ):
+        assert path in told(form)
+        assert "lb-wrong" in form.form.rows[path].hint.value
+    assert drawn_project.settings().model.base == "/nowhere/at/all.safetensors"  # kept: the disk may be mounted later
+    form.form.rows["saving.name"].input.value = ""
+    assert "saving.name" not in told(form)
+    assert "lb-wrong" not in form.form.rows["saving.name"].hint.value
+
+
+def test_the_plan_follows_a_change_with_500_pictures_within_a_tenth_of_a_second(form, monkeypatch):
+    from dataclasses import replace
+
+    few = form.images.images
+    many = tuple(replace(few[i % len(few)], width=64 + i, height=64 + i // 2) for i in range(500))
+    form.images = replace(form.images, images=many)
+    for reading in ("load", "read"):
+        monkeypatch.setattr(captions, reading, lambda *_: pytest.fail("a caption is read anew"))
+    times = []
+    for rank in range(4, 12):
+        began = time.perf_counter()
+        form.form.rows["lora.rank"].input.value = str(rank)
+        times.append(time.perf_counter() - began)
+    assert "500 pictures" in form.plan.value
+    assert min(times) < 0.1
+
+
+def choose(form, title):
+    form.start.choice.value = next(key for key in form.start._starts if key.endswith(title))
+
+
+def test_a_preset_is_looked_at_used_and_taken_back(form, drawn_project):
     before = drawn_project.settings()
-    form.preset.value = "demo"
+    choose(form, preset_about("demo").title)
+    assert "dataset.resolution: 64 → 128" in form.start.about.value
+    assert drawn_project.settings() == before
+    form.start.use.click()
     assert drawn_project.settings() == Settings.preset("demo")
     assert form.form.rows["dataset.resolution"].input.value == "128"
-    form.back.click()
+    form.start.back.click()
     assert drawn_project.settings() == before
     assert form.form.rows["dataset.resolution"].input.value == "64"
-    assert form.preset.value == ""
+    assert form.start.choice.value == ""
+
+
+def test_a_preset_leaves_what_belongs_to_the_project(form, drawn_project):
+    own = {"saving.name": "castle_v3", "samples.prompts": ("a castle",)}
+    drawn_project.settings().assign_all(own | {"lora.rank": 3}).save(drawn_project.settings_file)
+    choose(form, preset_about("sdxl_face").title)
+    form.start.use.click()
+    assert drawn_project.settings() == Settings.preset("sdxl_face").assign_all(own)
+
+
+def test_settings_saved_under_a_name_are_offered_to_other_projects(form, drawn_project, tmp_path):
+    form.form.rows["lora.rank"].input.value = "77"
+    form.form.rows["saving.name"].input.value = "castle_v3"
+    form.start.files.unfold()
+    for _ in range(2):
+        form.start.file_box.name.value = "my castles"
+        form.start.file_box.save_it.click()
+    other = Project.create(tmp_path / "other")
+    again = panel(other)
+    choose(again, "my castles")
+    again.start.use.click()
+    assert other.settings().lora.rank == 77
+    assert other.settings().saving.name == ""
+    assert [file.stem for file in sorted(saved_settings.folder().iterdir())] == ["my castles", "my castles_2"]
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "../x", ".hidden"])
+def test_a_name_that_is_no_file_is_refused(form, name):
+    form.start.files.unfold()
+    form.start.file_box.name.value = name
+    form.start.file_box.save_it.click()
+    assert "it becomes a file" in form.start.file_box.notice.value
+    assert not saved_settings.folder().exists()
+
+
+def test_a_settings_file_is_opened_by_its_path(form, drawn_project, tmp_path):
+    Settings().assign("lora.rank", 5).save(tmp_path / "elsewhere.toml")
+    form.start.files.unfold()
+    form.start.file_box.path.value = str(tmp_path / "elsewhere.toml")
+    form.start.file_box.read_file.click()
+    assert drawn_project.settings() == Settings().assign("lora.rank", 5)
+    form.start.file_box.path.value = str(tmp_path / "nowhere.toml")
+    form.start.file_box.read_file.click()
+    assert "is no file" in form.start.file_box.notice.value
+
+
+def test_what_an_earlier_run_was_trained_with_can_be_used_again(drawn_project):
+    trained = drawn_project.settings().assign_all({"lora.rank": 9, "saving.name": "drawn_v1a"})
+    trained.save(drawn_project.runs_folder / "drawn_v1a" / "settings.toml")
+    form = panel(drawn_project)
+    choose(form, "drawn_v1a")
+    form.start.use.click()
+    assert drawn_project.settings().lora.rank == 9
+    assert drawn_project.settings().saving.name == ""
+
+
+def test_settings_of_a_damaged_run_are_named_and_change_nothing(drawn_project):
+    file = drawn_project.runs_folder / "drawn_v1a" / "settings.toml"
+    file.parent.mkdir()
+    file.write_text("[lora]\nrnak = 3\n")
+    before = drawn_project.settings()
+    form = panel(drawn_project)
+    choose(form, "drawn_v1a")
+    assert "did you mean lora.rank?" in form.start.notice.value
+    assert form.start.use.layout.display == "none"
+    assert drawn_project.settings() == before
+
+
+def test_the_learning_rate_is_drawn_from_the_first_step_to_the_last(form):
+    form.form.rows["optimizer.schedule"].input.value = "linear"
+    assert 'aria-label="learning rate: linear' in form.plan.value
+    assert "nan" not in form.plan.value
 
 
 def test_a_file_that_cannot_be_used_is_shown_and_left_as_it_is(drawn_project):
@@ -82,12 +240,10 @@ def test_starting_anew_keeps_the_file_that_cannot_be_used(drawn_project):
 
 def test_pictures_that_cannot_be_used_are_named_in_the_plan(drawn_project):
     (drawn_project.img / "1_windmill" / "cut_off.jpg").write_bytes(b"\xff\xd8")
-    assert "cut_off.jpg cannot be read" in panel(drawn_project).plan.value
+    assert "cut_off.jpg cannot be read" in panel(drawn_project).pictures.value
 
 
 def test_a_project_without_pictures_has_a_form_all_the_same(tmp_path):
-    from loranb.project import Project
-
     form = panel(Project.create(tmp_path / "empty"))
     assert "no pictures to train on" in form.plan.value
     form.form.rows["lora.rank"].input.value = "8"
