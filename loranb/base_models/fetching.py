@@ -1,0 +1,149 @@
+"""Fetch a base model from the Hugging Face hub: the disk looked at first, going on where it broke off."""
+
+import shutil
+from collections.abc import Generator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from loranb.base_models.files import wanted
+from loranb.base_models.picks import MOVED
+from loranb.base_models.places import kept, mark_whole, places, where_in
+from loranb.dataset.progress import Progress, silent
+from loranb.downloads import Counted
+from loranb.errors import ModelError
+
+SPARE = 2**30  # bytes that are left free on the disk: the run's own files need some (assumed)
+
+
+def is_on_hub(source: str) -> bool:
+    """Whether a base model is named as one of the hub: ``owner/name`` or ``owner/name/file.safetensors``."""
+    parts = source.split("/")
+    of_hub = len(parts) == 2 or (len(parts) == 3 and parts[2].endswith((".safetensors", ".ckpt")))
+    return of_hub and all(parts) and parts[0][0] not in ".~" and "\\" not in source and not Path(source).exists()
+
+
+def download(source: str, progress: Progress = silent) -> Path:
+    """Fetch a base model, unless it is there; return its folder or file.
+
+    Args:
+        source: ``owner/name`` or ``owner/name/file.safetensors``, as `model.base` has it.
+        progress: told bytes.
+
+    Raises:
+        ModelError: it is not on the hub, one has to sign in, the disk is too small, or the hub is out of reach.
+    """
+    fetching = fetch(source)
+    while True:
+        try:
+            done, total = next(fetching)
+        except StopIteration as ended:
+            return ended.value
+        progress(done, total, f"Fetching {source}")
+
+
+def fetch(source: str) -> Generator[tuple[int, int], None, Path]:
+    """Fetch a base model, unless it is there, telling the bytes that came and those there are; see `download`."""
+    if there := kept(source):
+        return there
+    if not is_on_hub(source):
+        raise ModelError(
+            f"model.base = {source!r} is no model of the Hugging Face hub. Give owner/name, such as "
+            "stable-diffusion-v1-5/stable-diffusion-v1-5, or owner/name/file.safetensors."
+        )
+    owner, name, *file = source.split("/")
+    repo = f"{owner}/{name}"
+    listed = _listed(repo)
+    names = wanted(repo, listed, *file)
+    sizes = {named: listed[named] for named in names}
+    folder = where_in(_place(repo, sizes), repo)
+    yield from _fetched(repo, folder, sizes)
+    kept_sizes = _under_plain_names(folder, names)
+    path = folder / next(iter(kept_sizes)) if len(names) == 1 else folder
+    mark_whole(path, kept_sizes)
+    return path
+
+
+def _listed(repo: str) -> dict[str, int]:
+    """Return a model's files on the hub, with bytes."""
+    from huggingface_hub import HfApi
+
+    try:
+        info = HfApi().model_info(repo, files_metadata=True)
+    except Exception as error:  # which ones there are differs between versions of huggingface_hub
+        raise _refusal(repo, error) from error
+    return {file.rfilename: file.size or 0 for file in info.siblings or ()}
+
+
+def _place(repo: str, sizes: Mapping[str, int]) -> Path:
+    """Choose the first folder whose disk has room.
+
+    Raises:
+        ModelError: none has.
+    """
+    said = []
+    for place in places():
+        folder = where_in(place, repo)
+        there = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) if folder.is_dir() else 0
+        missing = max(0, sum(sizes.values()) - there)
+        free = shutil.disk_usage(next(path for path in (place, *place.parents) if path.exists())).free
+        if free >= missing + SPARE:
+            return place
+        said.append(f"{place} has {free / 2**30:.1f} GiB free")
+    raise ModelError(
+        f"{repo} is {sum(sizes.values()) / 2**30:.1f} GiB, and there is no room for it: {'; '.join(said)}. Make room "
+        "there, or set the environment variable LORANB_MODELS to a folder on a larger disk."
+    )
+
+
+def _fetched(repo: str, folder: Path, sizes: Mapping[str, int]) -> Generator[tuple[int, int], None, None]:
+    from huggingface_hub import snapshot_download
+
+    counted, total = Counted(repo), sum(sizes.values())
+    options: dict[str, Any] = {"allow_patterns": list(sizes), "local_dir": folder, "tqdm_class": counted.bar()}
+    try:
+        for done, _ in counted.watch(partial(snapshot_download, repo, **options)):
+            yield min(done, total), total
+    except Exception as error:
+        raise _refusal(repo, error) from error
+
+
+def _under_plain_names(folder: Path, names: Mapping[str, str]) -> dict[str, int]:
+    """Rename ``model.fp16.safetensors`` and the like; return names and bytes of the files as they are kept."""
+    for name, plain in names.items():
+        if name != plain and (folder / name).exists():
+            (folder / plain).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).replace(folder / plain)
+    return {plain: (folder / plain).stat().st_size for plain in names.values()}
+
+
+def _refusal(repo: str, error: Exception) -> ModelError:
+    """Say why the hub gives no model, and what to do."""
+    lines = str(error).strip().splitlines()
+    words = f"{type(error).__name__}: {lines[0].rstrip('.')}" if lines else type(error).__name__
+    return ModelError(
+        f"The base model {repo} could not be downloaded: {words}. {_remedy(repo, error)} Or download it elsewhere "
+        "from its page, and give its folder or its .safetensors file as model.base."
+    )
+
+
+def _remedy(repo: str, error: Exception) -> str:
+    from huggingface_hub import constants, errors
+
+    token = "set HF_TOKEN to a token of your account (on Colab, in the secrets on the left), or call " + (
+        "huggingface_hub.login()"
+    )
+    if copy := MOVED.get(repo):
+        return f"Its owner has taken it off the hub; {copy} has the same weights."
+    if isinstance(error, errors.GatedRepoError):
+        return f"It is gated: accept its terms at https://huggingface.co/{repo}, and {token}."
+    if isinstance(error, errors.RepositoryNotFoundError | errors.HFValidationError):
+        return f"Check the spelling; for a private model {token}."
+    if isinstance(error, OSError) and error.errno == 28:  # ENOSPC
+        return "The disk is full: make room, or set LORANB_MODELS to a folder on a larger disk, and try again."
+    if constants.HF_HUB_OFFLINE:
+        return "HF_HUB_OFFLINE is set: unset it and restart to go on-line."
+    return (
+        "See whether this machine is on-line (on Kaggle it is switched on in the side panel) and try again; it goes "
+        f"on where it broke off. Where {constants.ENDPOINT} is out of reach, set HF_ENDPOINT to a mirror and restart."
+    )
