@@ -127,6 +127,12 @@ def _caption(asked: argparse.Namespace) -> tuple[Report, str]:
     return caption(asked, _bar())
 
 
+def _download(asked: argparse.Namespace) -> tuple[Report, str]:
+    from loranb.base_models.terminal import download
+
+    return download(asked, _bar())
+
+
 def _plan(asked: argparse.Namespace) -> tuple[Report, str]:
     from loranb.dataset.training_set import collect
     from loranb.plan import plan
@@ -236,6 +242,7 @@ def _run_folder(run: Path, runs: Path) -> Path:
 
 
 def _parser() -> argparse.ArgumentParser:
+    from loranb.base_models.terminal import add_arguments as add_download_arguments
     from loranb.captioning.terminal import add_arguments as add_caption_arguments
 
     parser = argparse.ArgumentParser(prog="loranb", description="From a pile of pictures to a tested LoRA.")
@@ -276,6 +283,8 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--kind", default="", metavar="KIND", help="what the LoRA is for: face, object, style or place")
 
     add_caption_arguments(verb("caption", _caption, "write captions with a captioner"))
+
+    add_download_arguments(verb("download", _download, "fetch a base model, or list those one can choose from"))
 
     plan = verb("plan", _plan, "say what a training run will be")
     train = verb("train", _train, "train a LoRA, and follow it")

@@ -1,7 +1,7 @@
 """Downloads from the Hugging Face hub: how far they are, and how they are stopped."""
 
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from typing import Any
 
 from loranb.dataset.progress import Progress
@@ -42,17 +42,6 @@ class Counted:
 
     def wait(self, download: Callable[[], str], progress: Progress) -> str:
         """Run a download in a thread of its own, and say how far it is until it ends."""
-        watching = self.watch(download)
-        while True:
-            try:
-                done, total = next(watching)
-            except StopIteration as ended:
-                return ended.value
-            if total or done:
-                progress(done, total, f"Fetching {self._name}")
-
-    def watch(self, download: Callable[[], str]) -> Generator[tuple[int, int], None, str]:
-        """Run a download in a thread of its own, and yield the bytes that came and those there are until it ends."""
         result: list[str] = []
         error: list[BaseException] = []
 
@@ -67,7 +56,7 @@ class Counted:
         try:
             while True:
                 thread.join(0.25)
-                yield self._so_far()
+                self._tell(progress)
                 if not thread.is_alive():
                     break
         finally:
@@ -76,6 +65,7 @@ class Counted:
             raise error[0]
         return result[0]
 
-    def _so_far(self) -> tuple[int, int]:
+    def _tell(self, progress: Progress) -> None:
         furthest = max(self._bars, key=lambda bar: bar.n, default=None)  # of bytes that came and bytes written
-        return (int(furthest.n), int(furthest.total or 0)) if furthest is not None else (0, 0)
+        if furthest is not None:
+            progress(int(furthest.n), int(furthest.total or 0), f"Fetching {self._name}")

@@ -38,6 +38,7 @@ WIDGETS, TORCH = ("ipywidgets", "IPython", "anywidget"), ("torch", "diffusers", 
         ("loranb.captioning.terminal", [*TORCH, *WIDGETS, "onnxruntime"]),
         ("loranb.captioners", [*TORCH, *WIDGETS, "onnxruntime"]),
         ("loranb.families", [*TORCH, *WIDGETS]),
+        ("loranb.base_models", [*TORCH, *WIDGETS, "huggingface_hub"]),
     ],
 )
 def test_importing_a_module_does_not_load_what_its_layer_may_not_know(module, absent):

@@ -3,7 +3,7 @@
 from loranb.base_models.checkpoints import Found, find_checkpoints
 from loranb.base_models.fetching import download, fetch, is_on_hub
 from loranb.base_models.picks import MOVED, QUICK_PICKS, QuickPick, pick
-from loranb.base_models.places import cache_home, kept, places
+from loranb.base_models.places import cache_home, here, kept, places
 
 __all__ = [
     "MOVED",
@@ -14,6 +14,7 @@ __all__ = [
     "download",
     "fetch",
     "find_checkpoints",
+    "here",
     "is_on_hub",
     "kept",
     "pick",

@@ -2,15 +2,13 @@
 
 import shutil
 from collections.abc import Generator, Mapping
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 from loranb.base_models.files import wanted
 from loranb.base_models.picks import MOVED
-from loranb.base_models.places import kept, mark_whole, places, where_in
+from loranb.base_models.places import here, mark_whole, places, where_in
+from loranb.base_models.transfer import Broken, Denied, Source, transfer
 from loranb.dataset.progress import Progress, silent
-from loranb.downloads import Counted
 from loranb.errors import ModelError
 
 SPARE = 2**30  # bytes that are left free on the disk: the run's own files need some (assumed)
@@ -44,35 +42,34 @@ def download(source: str, progress: Progress = silent) -> Path:
 
 def fetch(source: str) -> Generator[tuple[int, int], None, Path]:
     """Fetch a base model, unless it is there, telling the bytes that came and those there are; see `download`."""
-    if there := kept(source):
-        return there
     if not is_on_hub(source):
         raise ModelError(
             f"model.base = {source!r} is no model of the Hugging Face hub. Give owner/name, such as "
             "stable-diffusion-v1-5/stable-diffusion-v1-5, or owner/name/file.safetensors."
         )
+    if there := here(source):
+        return there
     owner, name, *file = source.split("/")
     repo = f"{owner}/{name}"
-    listed = _listed(repo)
+    commit, listed = _listed(repo)
     names = wanted(repo, listed, *file)
     sizes = {named: listed[named] for named in names}
     folder = where_in(_place(repo, sizes), repo)
-    yield from _fetched(repo, folder, sizes)
-    kept_sizes = _under_plain_names(folder, names)
-    path = folder / next(iter(kept_sizes)) if len(names) == 1 else folder
-    mark_whole(path, kept_sizes)
+    yield from _fetched(repo, commit, folder, names, sizes)
+    path = folder / next(iter(names.values())) if len(names) == 1 else folder
+    mark_whole(path, {plain: sizes[name] for name, plain in names.items()})
     return path
 
 
-def _listed(repo: str) -> dict[str, int]:
-    """Return a model's files on the hub, with bytes."""
+def _listed(repo: str) -> tuple[str, dict[str, int]]:
+    """Return the newest commit of a model, and its files with bytes."""
     from huggingface_hub import HfApi
 
     try:
         info = HfApi().model_info(repo, files_metadata=True)
     except Exception as error:  # which ones there are differs between versions of huggingface_hub
         raise _refusal(repo, error) from error
-    return {file.rfilename: file.size or 0 for file in info.siblings or ()}
+    return info.sha or "main", {file.rfilename: file.size or 0 for file in info.siblings or ()}
 
 
 def _place(repo: str, sizes: Mapping[str, int]) -> Path:
@@ -96,25 +93,26 @@ def _place(repo: str, sizes: Mapping[str, int]) -> Path:
     )
 
 
-def _fetched(repo: str, folder: Path, sizes: Mapping[str, int]) -> Generator[tuple[int, int], None, None]:
-    from huggingface_hub import snapshot_download
+def _fetched(
+    repo: str, commit: str, folder: Path, names: Mapping[str, str], sizes: Mapping[str, int]
+) -> Generator[tuple[int, int], None, None]:
+    """Fetch what is missing, file by file, under the names they are kept by."""
+    from huggingface_hub import hf_hub_url
+    from huggingface_hub.utils import build_hf_headers
 
-    counted, total = Counted(repo), sum(sizes.values())
-    options: dict[str, Any] = {"allow_patterns": list(sizes), "local_dir": folder, "tqdm_class": counted.bar()}
-    try:
-        for done, _ in counted.watch(partial(snapshot_download, repo, **options)):
-            yield min(done, total), total
-    except Exception as error:
-        raise _refusal(repo, error) from error
-
-
-def _under_plain_names(folder: Path, names: Mapping[str, str]) -> dict[str, int]:
-    """Rename ``model.fp16.safetensors`` and the like; return names and bytes of the files as they are kept."""
+    before, total = 0, sum(sizes.values())
     for name, plain in names.items():
-        if name != plain and (folder / name).exists():
-            (folder / plain).parent.mkdir(parents=True, exist_ok=True)
-            (folder / name).replace(folder / plain)
-    return {plain: (folder / plain).stat().st_size for plain in names.values()}
+        target = folder / plain
+        if not (target.exists() and target.stat().st_size == sizes[name]):
+            part = target.with_name(f".{target.name}.{commit[:8]}.part")
+            source = Source(hf_hub_url(repo, name, revision=commit), build_hf_headers(), sizes[name])
+            try:
+                for came in transfer(source, target, part):
+                    yield before + came, total
+            except (Broken, Denied, OSError) as error:
+                raise _refusal(repo, error) from error
+        before += sizes[name]
+        yield before, total
 
 
 def _refusal(repo: str, error: Exception) -> ModelError:
@@ -135,7 +133,7 @@ def _remedy(repo: str, error: Exception) -> str:
     )
     if copy := MOVED.get(repo):
         return f"Its owner has taken it off the hub; {copy} has the same weights."
-    if isinstance(error, errors.GatedRepoError):
+    if isinstance(error, errors.GatedRepoError | Denied):
         return f"It is gated: accept its terms at https://huggingface.co/{repo}, and {token}."
     if isinstance(error, errors.RepositoryNotFoundError | errors.HFValidationError):
         return f"Check the spelling; for a private model {token}."

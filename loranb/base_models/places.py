@@ -5,11 +5,13 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from loranb.base_models.files import WEIGHTS
 from loranb.files import write_text
 from loranb.project import home
 
 LASTING = (Path("/content/drive/MyDrive"), Path("/workspace"))  # Drive on Colab; the volume on Runpod
 FOLDER = "base_models"
+PLAIN = ("diffusion_pytorch_model.safetensors", "model.safetensors", "diffusion_pytorch_model.bin", "pytorch_model.bin")
 WHOLE = ".loranb.json"  # names and sizes of a model's files, written when all are there
 
 
@@ -39,6 +41,31 @@ def kept(source: str) -> Path | None:
     """
     found = (where_in(place, source) for place in places())
     return next((path for path in found if _is_whole(path)), None)
+
+
+def here(source: str) -> Path | None:
+    """Return where a model of the hub lies on this machine: kept, or whole in the hub's own cache; None if nowhere."""
+    return kept(source) or _in_hub_cache(source)
+
+
+def _in_hub_cache(source: str) -> Path | None:
+    """Return what another program, or diffusers itself, fetched before."""
+    from huggingface_hub import try_to_load_from_cache
+
+    owner, name, *file = source.split("/")
+    found = try_to_load_from_cache(f"{owner}/{name}", *(file or ["model_index.json"]))
+    if not isinstance(found, str):
+        return None
+    if file:
+        return Path(found)
+    folder = Path(found).parent
+    components = [part.parent.name for part in folder.glob("*/config.json")]
+    return folder if "unet" in components and all(_has_weights(folder / part) for part in components) else None
+
+
+def _has_weights(folder: Path) -> bool:
+    """Whether weights lie in a component's folder under their plain names; a safety checker needs none."""
+    return folder.name not in WEIGHTS or any((folder / name).exists() for name in PLAIN)
 
 
 def where_in(place: Path, source: str) -> Path:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from loranb.base_models import here, is_on_hub
 from loranb.errors import ModelError
 
 if TYPE_CHECKING:
@@ -109,13 +110,12 @@ def locate(source: str) -> str:
         return str(path)
     if path.is_file():
         return str(path)
-    looks_local = path.is_absolute() or path.suffix in (".safetensors", ".ckpt") or source.count("/") != 1
-    if looks_local:
+    if not is_on_hub(source):
         raise ModelError(
             f"model.base = {source!r}: there is no such file or folder. Give a diffusers folder, a .safetensors "
             'file, the id of a model on the Hugging Face hub ("owner/name"), or "demo".'
         )
-    return source
+    return str(here(source) or source)
 
 
 def load(source: str, dtype: "torch.dtype") -> BaseModel:
