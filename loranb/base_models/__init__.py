@@ -1,7 +1,7 @@
 """Getting a base model: well-known ones, those that lie on this machine, and fetching one from the hub."""
 
 from loranb.base_models.checkpoints import Found, find_checkpoints
-from loranb.base_models.fetching import download, fetch, is_on_hub
+from loranb.base_models.fetching import at_hand, download, fetch, is_on_hub
 from loranb.base_models.picks import MOVED, QUICK_PICKS, QuickPick, pick
 from loranb.base_models.places import cache_home, here, kept, places
 
@@ -10,6 +10,7 @@ __all__ = [
     "QUICK_PICKS",
     "Found",
     "QuickPick",
+    "at_hand",
     "cache_home",
     "download",
     "fetch",

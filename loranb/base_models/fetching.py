@@ -1,6 +1,7 @@
 """Fetch a base model from the Hugging Face hub: the disk looked at first, going on where it broke off."""
 
 import shutil
+import time
 from collections.abc import Generator, Mapping
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from loranb.dataset.progress import Progress, silent
 from loranb.errors import ModelError
 
 SPARE = 2**30  # bytes that are left free on the disk: the run's own files need some (assumed)
+EVERY = 0.5  # seconds between two tellings
 
 
 def is_on_hub(source: str) -> bool:
@@ -19,6 +21,11 @@ def is_on_hub(source: str) -> bool:
     parts = source.split("/")
     of_hub = len(parts) == 2 or (len(parts) == 3 and parts[2].endswith((".safetensors", ".ckpt")))
     return of_hub and all(parts) and parts[0][0] not in ".~" and "\\" not in source and not Path(source).exists()
+
+
+def at_hand(place: str) -> str:
+    """Return a path as it is, and a model of the hub as the path that it is fetched to; see `download`."""
+    return str(download(place)) if is_on_hub(place) else place
 
 
 def download(source: str, progress: Progress = silent) -> Path:
@@ -100,7 +107,7 @@ def _fetched(
     from huggingface_hub import hf_hub_url
     from huggingface_hub.utils import build_hf_headers
 
-    before, total = 0, sum(sizes.values())
+    before, total, told = 0, sum(sizes.values()), time.monotonic()
     for name, plain in names.items():
         target = folder / plain
         if not (target.exists() and target.stat().st_size == sizes[name]):
@@ -108,11 +115,13 @@ def _fetched(
             source = Source(hf_hub_url(repo, name, revision=commit), build_hf_headers(), sizes[name])
             try:
                 for came in transfer(source, target, part):
-                    yield before + came, total
+                    if time.monotonic() - told >= EVERY:
+                        told = time.monotonic()
+                        yield before + came, total
             except (Broken, Denied, OSError) as error:
                 raise _refusal(repo, error) from error
         before += sizes[name]
-        yield before, total
+    yield before, total
 
 
 def _refusal(repo: str, error: Exception) -> ModelError:

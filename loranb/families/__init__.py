@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from loranb.base_models import here, is_on_hub
+from loranb.base_models import at_hand, here, is_on_hub
 from loranb.errors import ModelError
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def load(source: str, dtype: "torch.dtype") -> BaseModel:
     Raises:
         ModelError: it cannot be found or read.
     """
-    model = family("sd1").load(locate(source), dtype)
+    model = family("sd1").load(at_hand(locate(source)), dtype)
     model.source = source
     for part in model.parts():
         part.requires_grad_(False).eval()

@@ -11,6 +11,7 @@ from accelerate.utils import set_seed
 from torch import nn
 
 from loranb import families
+from loranb.base_models import fetch, is_on_hub
 from loranb.device import pick_device, pick_dtype, precision_name
 from loranb.events import Event, Preparing, Warned
 from loranb.families import BaseModel
@@ -95,6 +96,9 @@ def _accelerator(device: torch.device, dtype: torch.dtype) -> Accelerator:
 
 
 def _base_model(settings: Settings, dtype: torch.dtype) -> Generator[Event, None, BaseModel]:
+    if is_on_hub(settings.model.base):
+        for done, total in fetch(settings.model.base):
+            yield Preparing("download of the base model (bytes)", done, total)
     yield Preparing("base model", 0, 1)
     model = families.load(settings.model.base, dtype)
     model.noise_schedule = noise_schedule(model.noise_schedule, settings.objective)
