@@ -18,8 +18,8 @@ from torch import Tensor, nn
 
 from loranb.errors import LoraFileError
 from loranb.families import BaseModel
-from loranb.lora.adapter import text_key, text_targets
 from loranb.lora.file import load_lora
+from loranb.lora.targets import text_key, text_targets
 
 KEPT = 8  # files that stay loaded; about 40 MB each at rank 32 for SD 1.x in half precision
 _DOWN, _UP, _ALPHA = "lora_down.weight", "lora_up.weight", "alpha"

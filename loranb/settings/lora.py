@@ -1,11 +1,26 @@
 """The declarations of what is trained: the LoRA's kind and size."""
 
+from typing import Literal
+
 from loranb.settings.declaration import Group, setting
+
+IN_KOHYAS_ORDER = (
+    "numbers with commas between them, one for each block in kohya's order: 25 for SD 1.x and 2.x (12 down, 1 in the "
+    "middle, 12 up), 23 for SDXL (1, 9, 3, 9, 1)"
+)
 
 
 class LoraSettings(Group):
     """LoRA."""
 
+    type: Literal["lora", "dora", "loha", "lokr"] = setting(
+        "lora",
+        "How a layer's change is written down. lora: two thin matrices, drawn everywhere, and the one to begin with "
+        "(with a rank for the convolutions it is what others call LoCon); dora: besides, the length of each row of the "
+        "weights is learnt, often a little better at low ranks, slower; loha: a product of two LoRAs, holds more at "
+        "the same size, at ranks of 4 to 8; lokr: a Kronecker product, very small files. The last three are LyCORIS' "
+        "formats: web UIs and ComfyUI draw with them, diffusers does not.",
+    )
     rank: int = setting(
         16,
         "Size of the LoRA's inner layer. Higher holds more detail and makes a larger file; 8 to 32 suit one subject, "
@@ -28,4 +43,52 @@ class LoraSettings(Group):
         True,
         "Train the text encoder too, so that a new word gets a meaning of its own. Off saves memory; prompts are then "
         "followed as the base model does.",
+    )
+    unet: bool = setting(
+        True,
+        "Train the U-Net, which is what draws. Off trains the text encoder alone: little can be learnt so, but nothing "
+        "that the base model draws is changed.",
+        advanced=True,
+    )
+    conv_rank: int | None = setting(
+        None,
+        "Train the 3 x 3 convolutions too, with a LoRA of this rank. They hold texture and line: worth it for styles, "
+        "for a larger file and longer steps. 1 to 16 is usual. Blank leaves them as they are.",
+        ge=1,
+        le=1024,
+        advanced=True,
+        kohya="conv_dim",
+    )
+    conv_alpha: float | None = setting(
+        None,
+        "Scales what the convolutions learned by this number / their rank. Blank means the same as their rank: no "
+        "scaling. kohya's trainer takes 1 there, and so do its presets.",
+        gt=0,
+        le=4096,
+        advanced=True,
+        kohya="conv_alpha",
+    )
+    rank_stabilised: bool = setting(
+        False,
+        "Scale by alpha / the square root of the rank instead of alpha / rank, so that a high rank learns as fast as a "
+        "low one (Kalajdzievski, arXiv:2312.03732). Use a lower alpha or learning rate with it: at rank 16 everything "
+        "is 4 times as strong. In the file it stands as a higher alpha, so that every program reads it.",
+        advanced=True,
+        kohya="rs_lora",
+    )
+    factor: int = setting(
+        -1,
+        "For lokr: how large the smaller of the two matrices is made, if the layer's size can be divided so. Smaller "
+        "numbers make larger files that hold more; -1 divides as evenly as can be, for the smallest file. LyCORIS' "
+        "default; 4 to 16 is usual.",
+        ge=-1,
+        le=1024,
+        advanced=True,
+        kohya="factor",
+    )
+    decompose_both: bool = setting(
+        False,
+        "For lokr: write the smaller matrix as a product too, where that makes it smaller. Smaller files still.",
+        advanced=True,
+        kohya="decompose_both",
     )

@@ -18,6 +18,8 @@ from loranb.settings.optimizers import BITSANDBYTES, KNOWN, parse_arguments, set
 if TYPE_CHECKING:
     from loranb.lora.adapter import Adapter
 
+TEXT_ENCODERS = ("text_encoder", "text_encoder_1", "text_encoder_2")  # of SD, and the two of SDXL
+
 # What the authors' own packages of Prodigy and D-Adaptation, which kohya's trainer uses, call them.
 _ELSEWHERE = {"decouple": "weight_decouple", "use_bias_correction": "bias_correction"}
 
@@ -69,14 +71,15 @@ def make_optimizer(adapter: "Adapter", optimizer: OptimizerSettings, choice: Cho
     groups = [
         {"name": part, "params": parameters} | ({"lr": rates[part]} if part in rates else {})
         for part, rate in peak_rates(optimizer).items()
-        if (parameters := adapter.parameters(part)) and rate  # type: ignore[arg-type]
+        if (parameters := adapter.parameters(part)) and rate
     ]
     return choice.on(groups)
 
 
 def peak_rates(optimizer: OptimizerSettings) -> dict[str, float]:
     """Return the highest learning rate of each group."""
-    return {"unet": optimizer.learning_rate, "text_encoder": optimizer.text_encoder_learning_rate or 0.0}
+    of_text = optimizer.text_encoder_learning_rate or 0.0
+    return {"unet": optimizer.learning_rate} | dict.fromkeys(TEXT_ENCODERS, of_text)
 
 
 def set_learning_rates(groups: Any, optimizer: OptimizerSettings, share: float) -> None:

@@ -109,7 +109,7 @@ def _base_model(settings: Settings, dtype: torch.dtype) -> Generator[Event, None
 def _lora(model: BaseModel, settings: Settings, choice: Choice) -> tuple[Adapter, Any]:
     """Put a fresh LoRA on the model, and make its optimizer."""
     set_seed(settings.length.seed)  # right before: the LoRA's first weights depend on nothing else
-    adapter = attach(model, settings.lora.rank, settings.lora.alpha, settings.lora.text_encoder)
+    adapter = attach(model, settings.lora)
     return adapter, make_optimizer(adapter, settings.optimizer, choice)
 
 

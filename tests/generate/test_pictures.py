@@ -17,6 +17,7 @@ from loranb.generate import loras, samplers
 from loranb.generate.pictures import Generator, draw_with, png_info, save_picture
 from loranb.generate.prompt import SamplePrompt
 from loranb.lora.adapter import attach
+from loranb.settings import LoraSettings
 
 
 def same(one: Image.Image, other: Image.Image) -> bool:
@@ -225,7 +226,7 @@ def test_the_adapter_being_trained_is_seen_in_the_sample(tiny_base: Path, reques
 
 def test_an_adapter_trained_in_fp32_on_a_base_in_half_precision_can_be_drawn(tiny_base: Path, request_: SamplePrompt):
     model = families.load(str(tiny_base), torch.bfloat16)
-    attach(model, rank=2, alpha=2, text_encoder=True)
+    attach(model, LoraSettings(rank=2))
     assert draw_with(model.family.pipeline(model), request_).size == (64, 64)
 
 

@@ -4,7 +4,9 @@ import pytest
 import torch
 
 from loranb import families
-from loranb.lora.adapter import attach, text_key, unet_targets
+from loranb.lora.adapter import attach
+from loranb.lora.targets import text_key, text_targets, unet_targets
+from loranb.settings import LoraSettings
 
 
 @pytest.fixture
@@ -13,7 +15,7 @@ def model(tiny_base):
 
 
 def test_every_key_is_one_that_kohya_writes(model):
-    tensors = attach(model, 4, 2.0, text_encoder=True).tensors()
+    tensors = attach(model, LoraSettings(rank=4, alpha=2)).tensors()
     form = re.compile(r"(lora_unet_(down_blocks|mid_block|up_blocks)_|lora_te_text_model_encoder_layers_)\w+\.")
     assert tensors
     for key in tensors:
@@ -24,12 +26,12 @@ def test_every_key_is_one_that_kohya_writes(model):
 def test_a_fresh_lora_changes_nothing(model):
     noisy, t, hidden = torch.randn(1, 4, 8, 8), torch.tensor([500]), {"hidden": torch.randn(1, 77, 32)}
     before = model.family.denoise(model.unet, noisy, t, hidden)
-    attach(model, 4, 4.0, text_encoder=True)
+    attach(model, LoraSettings(rank=4))
     assert torch.equal(model.family.denoise(model.unet, noisy, t, hidden), before)
 
 
 def test_shapes_are_kohyas(model):
-    tensors = attach(model, 4, 2.0, text_encoder=False).tensors()
+    tensors = attach(model, LoraSettings(rank=4, alpha=2, text_encoder=False)).tensors()
     block = "lora_unet_down_blocks_0_attentions_0"
     assert tensors[f"{block}_proj_in.lora_down.weight"].shape == (4, 16, 1, 1)
     assert tensors[f"{block}_proj_in.lora_up.weight"].shape == (16, 4, 1, 1)
@@ -57,8 +59,6 @@ def test_the_full_sd15_unet_gets_as_many_loras_as_kohya_gives_it():
 def test_the_full_clip_text_encoder_gets_as_many_loras_as_kohya_gives_it():
     """Counts of kohya's sd-scripts for SD 1.x: 72 modules, 165,888 parameters a rank."""
     from transformers import CLIPTextConfig, CLIPTextModel
-
-    from loranb.lora.adapter import text_targets
 
     with torch.device("meta"):
         encoder = CLIPTextModel(

@@ -22,12 +22,13 @@ def make_run(small_project, tiny_settings):
     from loranb import families
     from loranb.lora.adapter import attach
     from loranb.lora.file import save_lora
+    from loranb.settings import LoraSettings
 
     def make(**changes):
         settings = tiny_settings.assign_all({"samples.every_epochs": 1, "samples.prompts": (QUICK,), **changes})
         run = Run.create(small_project, settings)
         model = families.load(settings.model.base, torch.float32)
-        adapter = attach(model, 4, 4.0, text_encoder=False)
+        adapter = attach(model, LoraSettings(rank=4, text_encoder=False))
         for epoch in (1, None):
             file = run.lora_file(epoch)
             file.parent.mkdir(exist_ok=True)

@@ -108,6 +108,7 @@ def test_diffusers_draws_the_same_from_the_file_as_from_training(small_project, 
 
     from loranb import families
     from loranb.lora.adapter import attach
+    from loranb.settings import LoraSettings
 
     run, _ = trained(small_project, **{"saving.precision": "fp32", "optimizer.learning_rate": 1e-2})
     tensors, _ = load_lora(run.lora_file())
@@ -124,7 +125,7 @@ def test_diffusers_draws_the_same_from_the_file_as_from_training(small_project, 
         return StableDiffusionPipeline.from_pretrained(tiny_base, safety_checker=None, feature_extractor=None)
 
     own = families.load(str(tiny_base), torch.float32)
-    adapter = attach(own, 4, 4.0, text_encoder=True)
+    adapter = attach(own, LoraSettings(rank=4))
     adapter.load(tensors)
     same_scheduler = pipeline()
     from_training = own.family.pipeline(own)

@@ -6,7 +6,7 @@ import torch
 from loranb import families
 from loranb.errors import SettingsError
 from loranb.lora.adapter import attach
-from loranb.settings import Settings
+from loranb.settings import LoraSettings, Settings
 from loranb.training.recompute import recompute
 
 
@@ -14,10 +14,10 @@ def gradients(base, how):
     """Take one step's gradients; returns them with the loss and what was kept for the backward pass, in bytes."""
     torch.manual_seed(0)
     model = families.load(str(base), torch.float32)
-    adapter = attach(model, 4, 4.0, True)
+    adapter = attach(model, LoraSettings(rank=4))
     with torch.no_grad():
         for layer in adapter.layers:
-            torch.nn.init.normal_(layer.up, std=0.1)
+            torch.nn.init.normal_(layer.weights["lora_up.weight"], std=0.1)
     for part in (model.unet, *model.text_encoders.values()):
         part.train()
     recompute(model.unet, model.text_encoders.values(), how)
@@ -32,7 +32,7 @@ def gradients(base, how):
         conditioning = model.family.encode(model, ["a red castle", "a windmill"], 1)
         loss = model.family.denoise(model.unet, x, torch.tensor([10, 700]), conditioning).square().mean()
     loss.backward()
-    found = {f"{layer.key}.{n}": p.grad for layer in adapter.layers for n, p in (("up", layer.up), ("d", layer.down))}
+    found = {f"{layer.key}.{name}": p.grad for layer in adapter.layers for name, p in layer.weights.items()}
     return loss.item(), found, sum(kept.values())
 
 
