@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from loranb.dataset.captions import tag_frequency
 from loranb.errors import SettingsError
 from loranb.lora.file import as_text
+from loranb.lora.network import network
 from loranb.plan import Plan, whole_steps
 from loranb.settings import Settings, fields
 
@@ -97,7 +98,7 @@ def _kohya(settings: Settings, plan: Plan, base: Mapping[str, str], moment: Mome
         "ss_training_finished_at": moment.saved,
         "ss_epoch": moment.epoch,
         "ss_steps": moment.step,
-        "ss_network_module": "networks.lora",
+        **network(settings.lora),
         "ss_base_model_version": base["version"] + ("_v" if _is_v_of_sd(base) else ""),
         "ss_sd_model_name": base["name"],
         "ss_v2": False,

@@ -22,6 +22,19 @@ def conflicts(settings: Settings) -> list[str]:
             f"noise.offset_adaptive = {noise.offset_adaptive:g} changes noise.offset, which is blank; give an offset "
             "such as 0.05, or leave both blank."
         )
+    return found + of_the_lora(settings)
+
+
+def of_the_lora(settings: Settings) -> list[str]:
+    """Say which settings of the LoRA exclude each other."""
+    lora, found = settings.lora, []
+    if not lora.unet and not lora.text_encoder:
+        found.append("lora.unet = False and lora.text_encoder = False leave nothing to train. Switch one of them on.")
+    if lora.conv_alpha is not None and lora.conv_rank is None:
+        found.append(
+            f"lora.conv_alpha = {lora.conv_alpha:g} is for the convolutions, which are trained only if lora.conv_rank "
+            "is given. Give a rank, or leave both blank."
+        )
     return found
 
 

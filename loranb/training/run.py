@@ -174,6 +174,8 @@ def fill_blanks(settings: Settings, name: str, images: Sequence[TrainingImage]) 
     changes: dict[str, object] = {}
     if lora.alpha is None:
         changes["lora.alpha"] = float(lora.rank)
+    if lora.conv_rank is not None and lora.conv_alpha is None:
+        changes["lora.conv_alpha"] = float(lora.conv_rank)
     if optimizer.text_encoder_learning_rate is None:
         part = 1 if finds_rate(optimizer.name) else 2
         changes["optimizer.text_encoder_learning_rate"] = optimizer.learning_rate / part
