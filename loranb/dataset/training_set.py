@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from loranb.dataset import captions, folders
 from loranb.dataset.edits import Edit
@@ -12,6 +13,19 @@ from loranb.errors import DatasetError
 from loranb.project import Project
 
 _NAMED = 5  # bad pictures, in a message
+
+
+class Wording(NamedTuple):
+    """A caption as it is written: on one line, and its lines where there are several."""
+
+    caption: str
+    lines: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, text: str) -> "Wording":
+        """Read the text of a caption's file."""
+        lines = tuple(line for written in text.split("\n") if (line := captions.one_line(written)))
+        return cls(captions.one_line(text), lines if len(lines) > 1 else ())
 
 
 @dataclass(frozen=True)
@@ -26,6 +40,12 @@ class TrainingImage:
     folder: str  # name of its subject's folder
     content: str = ""  # SHA-256 of the file
     edit: Edit = Edit()
+    lines: tuple[str, ...] = ()  # of its caption, where there are several: wildcards choose one of them
+
+    @property
+    def wording(self) -> Wording:
+        """Its caption as it is written."""
+        return Wording(self.caption, self.lines)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -76,13 +96,15 @@ def collect(img: Path) -> TrainingSet:
 
 def _as_trained(picture: Picture, subject: Subject, pictures: Pictures) -> TrainingImage:
     path = picture.path
+    written = Wording.of(captions.text(path))
     return TrainingImage(
         path,
         picture.width,
         picture.height,
         subject.repeats,
-        captions.read(path) or subject.words,
+        written.caption or subject.words,
         subject.folder.name,
         pictures.content(path),
         pictures.edit(path),
+        written.lines,
     )

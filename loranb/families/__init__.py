@@ -8,7 +8,7 @@ import importlib
 import pkgutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from loranb.base_models import at_hand, here, is_on_hub
 from loranb.errors import ModelError
@@ -47,6 +47,16 @@ class BaseModel:
         return [self.unet, self.vae, *self.text_encoders.values()]
 
 
+class Reading(NamedTuple):
+    """How captions are read by the text encoders."""
+
+    tokens: int = 75  # one of `loranb.clip.LIMITS`; what a caption has beyond is not read
+    weighted: bool = False  # whether (tag:1.2) and [tag] are weights
+
+
+PLAIN = Reading()
+
+
 class Family(Protocol):
     """What the recipe, the LoRA file and the generator need to know of a family of models."""
 
@@ -57,7 +67,9 @@ class Family(Protocol):
         """Load a base model from a diffusers folder, a single file or a hub id."""
         ...
 
-    def encode(self, model: BaseModel, captions: list[str], clip_skip: int) -> dict[str, "Tensor"]:
+    def encode(
+        self, model: BaseModel, captions: list[str], clip_skip: int, reading: Reading = PLAIN
+    ) -> dict[str, "Tensor"]:
         """Turn captions into what `denoise` is conditioned on; each tensor's first axis is the batch."""
         ...
 

@@ -7,7 +7,7 @@ from diffusers import StableDiffusionPipeline
 from torch import Tensor
 
 from loranb.errors import ModelError
-from loranb.families import BaseModel
+from loranb.families import PLAIN, BaseModel, Reading
 from loranb.families._clip import encode_clip
 from loranb.families._unet import load_pipeline, training_schedule
 
@@ -38,9 +38,12 @@ class SD1:
             noise_schedule=training_schedule(pipeline.scheduler),
         )
 
-    def encode(self, model: BaseModel, captions: list[str], clip_skip: int) -> dict[str, Tensor]:
+    def encode(
+        self, model: BaseModel, captions: list[str], clip_skip: int, reading: Reading = PLAIN
+    ) -> dict[str, Tensor]:
         """Encode captions: ``{"hidden": (B, 77, 768)}`` for a full-size model."""
-        return {"hidden": encode_clip(model.text_encoders[TEXT], model.tokenizers[TEXT], captions, clip_skip).hidden}
+        encoder, tokenizer = model.text_encoders[TEXT], model.tokenizers[TEXT]
+        return {"hidden": encode_clip(encoder, tokenizer, captions, clip_skip, reading=reading).hidden}
 
     def denoise(self, unet: Any, noisy: Tensor, t: Tensor, conditioning: dict[str, Tensor]) -> Tensor:
         """Predict the noise in latents (B, 4, H, W)."""

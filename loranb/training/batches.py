@@ -1,7 +1,8 @@
 """Which pictures make up each batch: the same for the same seed, whatever happened before.
 
-Every choice is drawn from (seed, epoch) or (seed, step) alone. So a run that goes on after a stop
-sees exactly what it would have seen without it.
+Every choice is drawn from (seed, epoch) or (seed, epoch, place in it) alone. So a run that goes on after a
+stop sees exactly what it would have seen without it, and an option that is switched on changes no draw of
+another one.
 """
 
 import itertools
@@ -11,7 +12,7 @@ from random import Random
 
 from loranb.plan import Plan
 from loranb.settings import Settings
-from loranb.training.caption_treatment import treated
+from loranb.training.caption_treatment import When, treated, varies
 
 
 @dataclass(frozen=True)
@@ -41,23 +42,38 @@ def epoch_steps(plan: Plan, settings: Settings, first: int) -> Iterator[tuple[in
             yield epoch, steps[number], number == len(steps) - 1
 
 
-def all_captions(plan: Plan, settings: Settings) -> set[str]:
-    """Collect every caption that a run will show, treatment included."""
-    return {
-        caption
-        for epoch in range(1, plan.epochs + 1)
-        for batch in _showings(plan, settings, epoch)
-        for caption in batch.captions
-    }
+def all_captions(plan: Plan, settings: Settings, most: int) -> set[str] | None:
+    """Collect every caption that a run shows, treatment included; None where there are more than `most`."""
+    found: set[str] = set()
+    if not varies(settings.captions):  # as it is, or not at all: no need to go through the run
+        once = settings.captions.model_copy(update={"dropout": 0.0, "dropout_every_epochs": 0})
+        found = {treated(planned.image.wording, once, Random(0)) for planned in plan.images}
+        found |= {""} if once != settings.captions else set()
+        return found if len(found) <= most else None
+    for epoch in range(1, plan.epochs + 1):
+        for batch in _showings(plan, settings, epoch):
+            found.update(batch.captions)
+            if len(found) > most:
+                return None
+    return found
 
 
 def _showings(plan: Plan, settings: Settings, epoch: int) -> Iterator[Batch]:
     seed = settings.length.seed
     for number, images in enumerate(epoch_batches(plan, seed, epoch)):
-        random = Random(f"{seed} epoch {epoch} batch {number}")
-        captions = tuple(treated(plan.images[i].image.caption, settings.captions, random) for i in images)
-        mirrored = tuple(settings.dataset.flip and random.random() < 0.5 for _ in images)
-        yield Batch(images, captions, mirrored, random.getrandbits(62))
+        said = f"{seed} epoch {epoch} batch {number}"
+        random = Random(said)
+        step = (epoch - 1) * plan.steps_per_epoch + number // plan.gradient_accumulation
+        when = When(epoch, step, plan.steps)
+        yield Batch(
+            images,
+            captions=tuple(
+                treated(plan.images[i].image.wording, settings.captions, Random(f"{said} caption {place}"), when)
+                for place, i in enumerate(images)
+            ),
+            mirrored=tuple(random.random() < 0.5 and settings.dataset.flip for _ in images),
+            seed=random.getrandbits(62),
+        )
 
 
 def epoch_batches(plan: Plan, seed: int, epoch: int) -> list[tuple[int, ...]]:

@@ -19,7 +19,20 @@ from loranb.plan import Plan
 from loranb.project import Project
 
 NAME = "images.csv"
-COLUMNS = ("path", "sha256", "width", "height", "bucket", "repeats", "caption", "folder", "turn", "crop", "left_out")
+COLUMNS = (
+    "path",
+    "sha256",
+    "width",
+    "height",
+    "bucket",
+    "repeats",
+    "caption",
+    "folder",
+    "turn",
+    "crop",
+    "left_out",
+    "lines",
+)
 _NAMED = 10  # pictures that are left out, in a warning
 Row = dict[str, str]
 
@@ -52,6 +65,7 @@ class ImagesFile:
                 row["folder"],
                 row["sha256"],
                 _edit(row),
+                tuple((row.get("lines") or "").splitlines()),
             )
             for row in self._rows()
             if not row.get("left_out")
@@ -84,6 +98,7 @@ class ImagesFile:
                 "folder": image.folder,
                 "turn": str(image.edit.turn),
                 "crop": " ".join(map(str, image.edit.crop or ())),
+                "lines": "\n".join(image.lines),
             }
             for image, fit in ((planned.image, planned.fit) for planned in plan.images)
         ]

@@ -1,5 +1,6 @@
 from collections import Counter
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -43,8 +44,36 @@ def test_going_on_at_a_step_shows_what_would_have_been_shown(horizon, first):
     assert take(first) == take(0)[first:]
 
 
-def test_all_captions_holds_every_one_that_is_shown(horizon):
-    settings = Settings().assign("captions.shuffle", True)
+VARIED = {"captions.shuffle": True, "captions.keep": 0, "captions.tag_dropout": 0.2, "captions.warmup": 0.5}
+
+
+@pytest.mark.parametrize("options", [{}, {"captions.dropout": 0.3}, {"captions.dropout_every_epochs": 2}, VARIED])
+def test_all_captions_holds_every_one_that_is_shown(horizon, options):
+    settings = Settings().assign_all(options)
     steps = epoch_steps(horizon, settings, 0)
     shown = {c for _ in range(horizon.steps) for batch in next(steps)[1] for c in batch.captions}
-    assert shown <= all_captions(horizon, settings)
+    assert shown <= all_captions(horizon, settings, most=1000)
+    assert all_captions(horizon, settings, most=len(shown) - 1) is None
+
+
+@pytest.mark.parametrize("change", [*[{name: value} for name, value in VARIED.items()], {"dataset.flip": True}])
+def test_an_option_changes_no_draw_of_another(horizon, change):
+    def take(settings):
+        steps = epoch_steps(horizon, settings, 0)
+        return [(batch.images, batch.seed) for _ in range(9) for batch in next(steps)[1]]
+
+    assert take(Settings()) == take(Settings().assign_all(change))
+
+
+def test_half_of_the_pictures_are_mirrored(horizon):
+    steps = epoch_steps(horizon, Settings().assign("dataset.flip", True), 0)
+    mirrored = [m for _ in range(900) for batch in next(steps)[1] for m in batch.mirrored]
+    assert sum(mirrored) == pytest.approx(len(mirrored) / 2, abs=2 * len(mirrored) ** 0.5)  # four deviations
+
+
+def test_the_draws_of_the_defaults_stay_those_of_the_first_version(horizon):
+    """Noise and timesteps of a run that was begun with 0.1.0: a number for each picture is drawn before the seed."""
+    _, [first, *_], _ = next(epoch_steps(horizon, Settings(), 0))
+    random = Random("42 epoch 1 batch 0")
+    assert [random.random() for _ in first.images]
+    assert first.seed == random.getrandbits(62)

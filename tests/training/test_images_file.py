@@ -1,3 +1,5 @@
+import csv
+
 import pytest
 from PIL import Image
 
@@ -31,6 +33,13 @@ def test_a_run_lists_the_pictures_that_it_was_made_from(small_project, castle):
     assert run.leave_out() == ""
 
 
+def test_a_caption_of_several_lines_keeps_them(small_project, castle):
+    castle.with_suffix(".txt").write_text('a, castle\n\n  the  castle, quoted "so"\n')
+    image = next(image for image in made(small_project).images() if image.path == castle)
+    assert image.caption == 'a, castle the castle, quoted "so"'
+    assert image.lines == ("a, castle", 'the castle, quoted "so"')
+
+
 def test_what_is_edited_later_changes_nothing_in_a_run(small_project, castle):
     edit(small_project, castle, Edit(90, Box(0, 0, 64, 32)))
     run = made(small_project)
@@ -44,10 +53,11 @@ def test_a_run_of_before_there_were_edits_is_read(small_project, castle):
     run = made(small_project)
     before = run.images()
     old = ("path", "sha256", "width", "height", "bucket", "repeats", "caption", "folder")
-    lines = (run.folder / "images.csv").read_text().splitlines()
-    short = [line.rsplit(",", 3)[0] for line in lines]
-    assert tuple(short[0].split(",")) == old
-    (run.folder / "images.csv").write_text("\n".join(short) + "\n")
+    rows = list(csv.DictReader((run.folder / "images.csv").open()))
+    with (run.folder / "images.csv").open("w") as file:
+        table = csv.DictWriter(file, old, extrasaction="ignore")
+        table.writeheader()
+        table.writerows(rows)
     assert Run(run.folder).images() == before
     castle.unlink()
     assert "castle_0.png" in run.leave_out()

@@ -422,6 +422,8 @@ def test_a_model_of_another_family_is_told(tiny_base, tmp_path):
         families.load(str(tmp_path / "sd2"), torch.float32)
 
 
-def test_shuffled_captions_of_a_frozen_text_encoder_fill_no_disk(small_project):
-    trained(small_project, **{"lora.text_encoder": False, "captions.shuffle": True})
+def test_very_many_captions_of_a_frozen_text_encoder_fill_no_disk(small_project, monkeypatch):
+    monkeypatch.setattr("loranb.training.prompts.MOST_KEPT", 4)
+    many = {"captions.shuffle": True, "captions.keep": 0, "length.epochs": 4}  # 6 orders of each of 5 captions
+    trained(small_project, **{"lora.text_encoder": False}, **many)
     assert not (small_project.cache / "prompts").exists()
