@@ -50,6 +50,11 @@ class Plan:
         """Pictures shown in an epoch: images times repeats."""
         return sum(bucket.items for bucket in self.buckets)
 
+    @property
+    def captions(self) -> tuple[str, ...]:
+        """What is written of the pictures, in their order."""
+        return tuple(planned.image.caption for planned in self.images)
+
     def sentence(self) -> str:
         """Say it in one line, with the arithmetic: images, repeats, batch, epochs, steps."""
         accumulated = f", {self.gradient_accumulation} added up" if self.gradient_accumulation > 1 else ""

@@ -1,6 +1,6 @@
 """Settings that cannot be used together: found before anything is loaded, all at once."""
 
-from loranb.settings import ObjectiveSettings, Settings
+from loranb.settings import CaptionSettings, ObjectiveSettings, Settings
 
 
 def conflicts(settings: Settings) -> list[str]:
@@ -22,7 +22,7 @@ def conflicts(settings: Settings) -> list[str]:
             f"noise.offset_adaptive = {noise.offset_adaptive:g} changes noise.offset, which is blank; give an offset "
             "such as 0.05, or leave both blank."
         )
-    return found + of_the_lora(settings)
+    return [*found, *of_the_lora(settings), *_marks(settings.captions)]
 
 
 def of_the_lora(settings: Settings) -> list[str]:
@@ -49,3 +49,16 @@ def misfits(options: ObjectiveSettings, predicts: str) -> list[str]:
             "predicts v. Leave it blank."
         )
     return found
+
+
+def _marks(captions: CaptionSettings) -> list[str]:
+    """Say which marks in captions cannot be told from each other."""
+    marks = {
+        "captions.keep_separator": captions.keep_separator,
+        "captions.group_separator": captions.group_separator,
+        "captions.separator": captions.separator or ",",
+    }
+    if len(set(marks.values()) - {""}) == sum(mark != "" for mark in marks.values()):
+        return []
+    said = ", ".join(f"{name} = {mark!r}" for name, mark in marks.items())
+    return [f"{said}: two of these marks are the same. Give each its own, such as ||| and ;;;, or leave it blank."]

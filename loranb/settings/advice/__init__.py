@@ -1,12 +1,12 @@
 """What is allowed but unwise, with what would mend it. A file for each group of settings."""
 
 from loranb.settings import Settings
-from loranb.settings.advice import dataset, learning, length, lora, memory, objective
+from loranb.settings.advice import captions, dataset, learning, length, lora, memory, objective
 from loranb.settings.advice.advice import Advice, Card, Horizon
 
 __all__ = ["Advice", "Card", "Horizon", "advice"]
-_ABOUT = (lora.about, dataset.about, learning.about, objective.about, length.about)
-_OF_RUN = (length.of_run,)
+_ABOUT = (lora.about, dataset.about, captions.about, learning.about, objective.about, length.about)
+_OF_RUN = (length.of_run, captions.of_run)
 _ON_CARD = (memory.on_card,)
 
 

@@ -40,6 +40,10 @@ class Horizon(Protocol):
         """The pictures."""
 
     @property
+    def captions(self) -> Sequence[str]:
+        """What is written of them."""
+
+    @property
     def buckets(self) -> Sequence[Bucketful]:
         """The sizes that they are trained at."""
 
