@@ -69,6 +69,128 @@ def tiny_base(tmp_path_factory) -> Path:
     return folder
 
 
+def _text_encoder(width: int, projection: int = 0, activation: str = "quick_gelu"):
+    """A CLIP text model of three layers, with CLIP's own vocabulary; as wide heads as in real ones."""
+    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
+
+    config = CLIPTextConfig(
+        vocab_size=49408,
+        hidden_size=width,
+        intermediate_size=4 * width,
+        num_hidden_layers=3,
+        num_attention_heads=max(1, width // 64),
+        hidden_act=activation,
+        projection_dim=projection or width,
+    )
+    return CLIPTextModelWithProjection(config) if projection else CLIPTextModel(config)
+
+
+def _vae(scaling: float):
+    from diffusers import AutoencoderKL
+
+    return AutoencoderKL(
+        block_out_channels=(32, 32, 32, 32),
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+        layers_per_block=1,
+        sample_size=64,
+        scaling_factor=scaling,
+    )
+
+
+def _unet(text_width: int, heads, **more):
+    from diffusers import UNet2DConditionModel
+
+    shape = {
+        "block_out_channels": (32, 64),
+        "down_block_types": ("CrossAttnDownBlock2D", "DownBlock2D"),
+        "up_block_types": ("UpBlock2D", "CrossAttnUpBlock2D"),
+    }
+    return UNet2DConditionModel(
+        sample_size=8,
+        layers_per_block=2,
+        attention_head_dim=heads,
+        cross_attention_dim=text_width,
+        **(shape | more),
+    )
+
+
+BETAS = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "steps_offset": 1}
+
+
+def _stable_diffusion(folder: Path, text_encoder, pad: str, unet, predicts: str) -> Path:
+    from diffusers import DDPMScheduler, StableDiffusionPipeline
+
+    from loranb.families._tokenizer import clip_tokenizer
+
+    StableDiffusionPipeline(
+        vae=_vae(0.18215),
+        text_encoder=text_encoder,
+        tokenizer=clip_tokenizer(pad),
+        unet=unet,
+        scheduler=DDPMScheduler(**BETAS, clip_sample=False, prediction_type=predicts),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    ).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_sd1(tmp_path_factory) -> Path:
+    """A diffusers folder of the SD 1.x family with random weights, with CLIP's vocabulary; its kinds of layers all."""
+    import torch
+
+    torch.manual_seed(1)
+    folder = tmp_path_factory.mktemp("sd1") / "tiny_sd1"
+    return _stable_diffusion(folder, _text_encoder(32), "<|endoftext|>", _unet(32, 8), "epsilon")
+
+
+@pytest.fixture(scope="session")
+def tiny_sd2(tmp_path_factory) -> Path:
+    """A diffusers folder of the SD 2.x family that predicts v, with random weights."""
+    import torch
+
+    torch.manual_seed(2)
+    folder = tmp_path_factory.mktemp("sd2") / "tiny_sd2"
+    unet = _unet(64, [1, 1], use_linear_projection=True)
+    return _stable_diffusion(folder, _text_encoder(64, activation="gelu"), "!", unet, "v_prediction")
+
+
+@pytest.fixture(scope="session")
+def tiny_sdxl(tmp_path_factory) -> Path:
+    """A diffusers folder of the SDXL family, with random weights: three blocks, two of them with attention."""
+    import torch
+    from diffusers import EulerDiscreteScheduler, StableDiffusionXLPipeline
+
+    from loranb.families._tokenizer import clip_tokenizer
+
+    torch.manual_seed(3)
+    folder = tmp_path_factory.mktemp("sdxl") / "tiny_sdxl"
+    StableDiffusionXLPipeline(
+        vae=_vae(0.13025),
+        text_encoder=_text_encoder(32),
+        text_encoder_2=_text_encoder(64, projection=64, activation="gelu"),
+        tokenizer=clip_tokenizer("<|endoftext|>"),
+        tokenizer_2=clip_tokenizer("!"),
+        unet=_unet(
+            32 + 64,
+            [1, 1, 1],
+            block_out_channels=(32, 32, 64),
+            down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+            up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+            transformer_layers_per_block=[1, 1, 2],
+            use_linear_projection=True,
+            addition_embed_type="text_time",
+            addition_time_embed_dim=256,
+            projection_class_embeddings_input_dim=64 + 6 * 256,
+        ),
+        scheduler=EulerDiscreteScheduler(**BETAS),
+        add_watermarker=False,
+    ).save_pretrained(folder)
+    return folder
+
+
 @pytest.fixture
 def tiny_settings(tiny_base) -> Settings:
     """Settings with which the tiny base model trains in a second or two."""

@@ -40,12 +40,9 @@ def tokenizer() -> "Tokenizer":
     from tokenizers import Regex, Tokenizer, normalizers, pre_tokenizers
     from tokenizers.models import BPE
 
-    merges = _merges()
-    bytes_ = _bytes()
-    pieces = [*bytes_, *(byte + WORD_END for byte in bytes_), *("".join(merge) for merge in merges), START, END]
     model = BPE(
-        vocab={piece: number for number, piece in enumerate(pieces)},
-        merges=merges,
+        vocab=vocabulary(),
+        merges=merges(),
         continuing_subword_prefix="",
         end_of_word_suffix=WORD_END,
         unk_token=END,
@@ -119,7 +116,14 @@ def check_limit(limit: int) -> int:
     return limit
 
 
-def _merges() -> list[tuple[str, str]]:
+def vocabulary() -> dict[str, int]:
+    """Return the number of each token."""
+    bytes_ = _bytes()
+    pieces = [*bytes_, *(byte + WORD_END for byte in bytes_), *("".join(merge) for merge in merges()), START, END]
+    return {piece: number for number, piece in enumerate(pieces)}
+
+
+def merges() -> list[tuple[str, str]]:
     """Read the pairs that are merged, the first learned first."""
     packed = importlib.resources.files(__name__).joinpath(VOCABULARY).read_bytes()
     lines = gzip.decompress(packed).decode("utf-8").split("\n")

@@ -98,11 +98,11 @@ def subject_trials(trigger: str, count: int = SUBJECT_TRIALS, word: str = "castl
 def load_pipeline(folder: Path = BASE) -> "StableDiffusionPipeline":
     """Load the demo base model for drawing on the CPU, with the sampler that is measured with."""
     import torch
-    from diffusers import DPMSolverMultistepScheduler
+    from diffusers import DPMSolverMultistepScheduler, StableDiffusionPipeline
 
     from loranb.families import _unet
 
-    pipeline = _unet.load_pipeline(str(folder), torch.float32)
+    pipeline = _unet.load_pipeline(str(folder), torch.float32, StableDiffusionPipeline)
     pipeline.scheduler = DPMSolverMultistepScheduler.from_config(pipeline.scheduler.config)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline

@@ -6,7 +6,8 @@ and what its modules are called in a LoRA file. The recipe knows this protocol a
 
 import importlib
 import pkgutil
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -19,6 +20,16 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 DEMO = "demo"
+AUTO = "auto"  # of the settings: the family is recognised
+Size = tuple[int, int]
+
+
+class View(NamedTuple):
+    """What is shown of a picture, in pixels: of one scaled down from `original`, `target` is cut out at `crop`."""
+
+    original: Size  # width, height
+    crop: tuple[int, int]  # left, top, in the scaled picture
+    target: Size  # width, height
 
 
 @dataclass
@@ -26,7 +37,7 @@ class BaseModel:
     """A loaded base model: the parts that training and generation share.
 
     `text_encoders` and `tokenizers` are keyed by the prefix of their modules in a LoRA file
-    (``lora_te`` for SD 1.x).
+    (``lora_te`` for SD 1.x and 2.x, ``lora_te1`` and ``lora_te2`` for SDXL).
     """
 
     family: "Family"
@@ -36,11 +47,17 @@ class BaseModel:
     text_encoders: dict[str, Any]
     tokenizers: dict[str, Any]
     noise_schedule: "DDPMScheduler"
+    notices: list[str] = field(default_factory=list)  # what the user should know of how it was loaded
 
     @property
     def name(self) -> str:
         """The base model's name, as it stands in a LoRA file's metadata."""
         return Path(self.source).name
+
+    @property
+    def predicts(self) -> str:
+        """What its denoiser gives back: ``epsilon`` or ``v_prediction``."""
+        return self.noise_schedule.config.prediction_type
 
     def parts(self) -> list[Any]:
         """List the torch modules."""
@@ -60,8 +77,8 @@ PLAIN = Reading()
 class Family(Protocol):
     """What the recipe, the LoRA file and the generator need to know of a family of models."""
 
+    title: str  # for people
     base_model_version: str  # ss_base_model_version in a LoRA file
-    architecture: str  # modelspec.architecture, without "/lora"
 
     def load(self, source: str, dtype: "torch.dtype") -> BaseModel:
         """Load a base model from a diffusers folder, a single file or a hub id."""
@@ -73,6 +90,10 @@ class Family(Protocol):
         """Turn captions into what `denoise` is conditioned on; each tensor's first axis is the batch."""
         ...
 
+    def placement(self, views: Sequence[View]) -> dict[str, "Tensor"]:
+        """Return what `denoise` is told of how pictures were cut, besides captions; empty for most families."""
+        ...
+
     def denoise(self, unet: Any, noisy: "Tensor", t: "Tensor", conditioning: dict[str, "Tensor"]) -> "Tensor":
         """Predict from noisy latents (B, C, H, W) at timesteps (B,); same shape."""
         ...
@@ -81,8 +102,16 @@ class Family(Protocol):
         """Return a diffusers pipeline over the same parts."""
         ...
 
+    def guidance(self, wanted: dict[str, "Tensor"], unwanted: dict[str, "Tensor"]) -> dict[str, "Tensor"]:
+        """Name two encoded prompts as the pipeline's call does."""
+        ...
+
     def unet_key(self, path: str) -> str:
         """Name a module of the U-Net as it is called in a LoRA file."""
+        ...
+
+    def architecture(self, predicts: str) -> str:
+        """Return ``modelspec.architecture`` of its models, by what they predict; without "/lora"."""
         ...
 
 
@@ -130,13 +159,21 @@ def locate(source: str) -> str:
     return str(here(source) or source)
 
 
-def load(source: str, dtype: "torch.dtype") -> BaseModel:
+def load(source: str, dtype: "torch.dtype", kind: str = AUTO) -> BaseModel:
     """Load a base model, frozen, in evaluation mode, on the CPU.
 
+    Args:
+        source: a diffusers folder, a single file, a hub id, or "demo".
+        dtype: number format of its weights.
+        kind: its family's name; "auto" recognises it.
+
     Raises:
-        ModelError: it cannot be found or read.
+        ModelError: it cannot be found or read, or is of no family that there is.
     """
-    model = family("sd1").load(at_hand(locate(source)), dtype)
+    from loranb.families._recognise import recognise
+
+    found = at_hand(locate(source))
+    model = family(recognise(found).family if kind == AUTO else kind).load(found, dtype)
     model.source = source
     for part in model.parts():
         part.requires_grad_(False).eval()

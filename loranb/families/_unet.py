@@ -4,28 +4,32 @@ import contextlib
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
-from diffusers import DDPMScheduler, StableDiffusionPipeline
+from diffusers import DDPMScheduler, DiffusionPipeline, StableDiffusionPipeline
 from diffusers.utils import logging
 from transformers.utils import logging as transformers_logging
 
 from loranb.errors import ModelError
 
+Pipeline = TypeVar("Pipeline", bound=DiffusionPipeline)
 
-def load_pipeline(source: str, dtype: torch.dtype) -> StableDiffusionPipeline:
-    """Load a Stable Diffusion pipeline from a diffusers folder, a single file or a hub id.
+
+def load_pipeline(source: str, dtype: torch.dtype, kind: type[Pipeline]) -> Pipeline:
+    """Load a pipeline from a diffusers folder, a single file or a hub id.
 
     Raises:
         ModelError: with what to do about it.
     """
-    options = {"torch_dtype": dtype, "safety_checker": None, "requires_safety_checker": False}
+    options: dict[str, Any] = {"torch_dtype": dtype}
+    if kind is StableDiffusionPipeline:
+        options |= {"safety_checker": None, "requires_safety_checker": False}
     try:
-        with _quietly():
+        with quietly():
             if Path(source).is_file():
-                return StableDiffusionPipeline.from_single_file(source, **options)
-            return StableDiffusionPipeline.from_pretrained(source, **options)
+                return kind.from_single_file(source, **options)
+            return kind.from_pretrained(source, **options)
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise ModelError(
             f"The base model {source!r} could not be loaded: {_first_line(error)} "
@@ -35,7 +39,7 @@ def load_pipeline(source: str, dtype: torch.dtype) -> StableDiffusionPipeline:
 
 
 @contextlib.contextmanager
-def _quietly() -> Iterator[None]:
+def quietly() -> Iterator[None]:
     """Hide progress bars, and the notice that ``torch_dtype`` will be named ``dtype``: diffusers 0.39 needs the old."""
     logging.disable_progress_bar()
     transformers_logging.disable_progress_bar()

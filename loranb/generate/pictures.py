@@ -15,16 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import DiffusionPipeline
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
-from torch import Tensor, nn
+from torch import Tensor
 
 from loranb import families
 from loranb.device import pick_device, pick_dtype
 from loranb.errors import GenerationError
 from loranb.families import BaseModel
-from loranb.families._clip import encode_clip
 from loranb.files import write_bytes
 from loranb.generate import samplers
 from loranb.generate.loras import LoraRack, find_loras
@@ -42,7 +40,6 @@ class Generator:
     def __init__(self, model: BaseModel, lora_folders: Sequence[Path] = ()):
         self.model = model
         self.lora_folders = [Path(folder) for folder in lora_folders]
-        self.pipeline = model.family.pipeline(model)
         self._rack = LoraRack(model)
 
     @classmethod
@@ -77,7 +74,7 @@ class Generator:
         """
         prompt, mentions = split_loras(request.prompt)
         self._rack.use(self._weights(mentions, loras or {}))
-        return draw_with(self.pipeline, replace(request, prompt=prompt), clip_skip)
+        return draw_with(self.model, replace(request, prompt=prompt), clip_skip)
 
     def _weights(self, mentions: Sequence[LoraMention], given: Mapping[str, Path]) -> dict[Path, tuple[float, float]]:
         there = find_loras(self.lora_folders) | dict(given) if mentions else {}
@@ -99,26 +96,26 @@ class Generator:
         return f"<lora:{name}>: there is no LoRA of this name.{advice} There are {', '.join(sorted(there))}."
 
 
-def draw_with(pipeline: DiffusionPipeline, request: SamplePrompt, clip_skip: int = 1) -> Image.Image:
-    """Draw one picture with a pipeline as it is, peft adapters that are active on its parts included.
+def draw_with(model: BaseModel, request: SamplePrompt, clip_skip: int = 1) -> Image.Image:
+    """Draw one picture with a base model as it is, peft adapters that are active on its parts included.
 
     Training may go on afterwards as if nothing had happened: torch's random state, gradients, modes of
-    training and the pipeline's scheduler are left as they were. Mentions of LoRAs are not looked at.
+    training and the model's noise schedule are left as they were. Mentions of LoRAs are not looked at.
 
     Args:
-        pipeline: a StableDiffusionPipeline, whose parts are on one device.
+        model: its parts are on one device.
         request: what to draw.
         clip_skip: the text encoder's layer that is read: 1 is the last, as kohya and the web UIs count.
 
     Raises:
         GenerationError: the model gave something other than numbers.
     """
+    pipeline: Any = model.family.pipeline(model)
+    pipeline.scheduler = samplers.scheduler(request.sampler, model.noise_schedule)
     pipeline.set_progress_bar_config(disable=True)
-    with torch.no_grad(), _evaluating(pipeline), _sampler(pipeline, request.sampler):
-        wanted, unwanted = _encode(pipeline, [request.prompt, request.negative], clip_skip)
+    with torch.no_grad(), _evaluating(model):
         latents = pipeline(
-            prompt_embeds=wanted,
-            negative_prompt_embeds=unwanted,
+            **_guidance(model, request, clip_skip),
             width=request.width,
             height=request.height,
             num_inference_steps=request.steps,
@@ -131,15 +128,17 @@ def draw_with(pipeline: DiffusionPipeline, request: SamplePrompt, clip_skip: int
                 "The picture came out as no numbers (NaN): the LoRA has burnt out or its weight is too high, or the "
                 "model cannot compute in this precision. Try an earlier epoch, a lower weight, or fp32."
             )
-        return pipeline.image_processor.postprocess(_decode(pipeline.vae, latents), do_denormalize=[True])[0]
+        return pipeline.image_processor.postprocess(_decode(model.vae, latents), do_denormalize=[True])[0]
 
 
-def _encode(pipeline: Any, texts: list[str], clip_skip: int) -> tuple[Tensor, Tensor]:
-    # By the same function as in training, and not the pipeline's own clip_skip: that counts from nought, and
-    # diffusers 0.42 looks for a text_model that transformers 5 no longer has.
-    encoded = encode_clip(pipeline.text_encoder, pipeline.tokenizer, texts, clip_skip).hidden
-    first, second = encoded.split(1)
-    return first, second
+def _guidance(model: BaseModel, request: SamplePrompt, clip_skip: int) -> dict[str, Tensor]:
+    """Encode what is wanted and what is not, by the same functions as in training and not by the pipeline's own.
+
+    Its clip_skip counts from nought, and diffusers 0.42 looks for a text_model that transformers 5 no longer has.
+    """
+    encoded = model.family.encode(model, [request.prompt, request.negative], clip_skip)
+    wanted, unwanted = ({name: both[i : i + 1] for name, both in encoded.items()} for i in (0, 1))
+    return model.family.guidance(wanted, unwanted)
 
 
 def _decode(vae: Any, latents: Tensor) -> Tensor:
@@ -155,26 +154,15 @@ def _decode(vae: Any, latents: Tensor) -> Tensor:
 
 
 @contextlib.contextmanager
-def _evaluating(pipeline: DiffusionPipeline) -> Iterator[None]:
-    parts = [part for part in pipeline.components.values() if isinstance(part, nn.Module)]
-    training = [module for part in parts for module in part.modules() if module.training]
+def _evaluating(model: BaseModel) -> Iterator[None]:
+    training = [module for part in model.parts() for module in part.modules() if module.training]
     try:
-        for part in parts:
+        for part in model.parts():
             part.eval()
         yield
     finally:
         for module in training:
             module.training = True
-
-
-@contextlib.contextmanager
-def _sampler(pipeline: Any, name: str | None) -> Iterator[None]:
-    before = pipeline.scheduler
-    try:
-        pipeline.scheduler = samplers.scheduler(name, before)
-        yield
-    finally:
-        pipeline.scheduler = before
 
 
 def png_info(request: SamplePrompt, model: str = "", clip_skip: int = 1) -> str:

@@ -25,11 +25,9 @@ def draw_samples(
     """
     side = settings.dataset.resolution
     prompts = parse_lines(settings.samples.prompts, (side, side), settings.length.seed)
-    pipeline = model.family.pipeline(model)
-    pipeline.set_progress_bar_config(disable=True)
     with _evaluating(model, device):
         for number, prompt in enumerate(prompts):
-            picture = draw_with(pipeline, prompt, settings.model.clip_skip)
+            picture = draw_with(model, prompt, settings.model.clip_skip)
             file = run.samples / f"{run.name}_{step:06d}_{number:02d}.png"
             save_picture(picture, file, prompt, model.name, settings.model.clip_skip)
             yield file.relative_to(run.folder).as_posix(), prompt.prompt

@@ -198,42 +198,40 @@ def test_drawing_does_not_disturb_the_training_around_it(tiny_base: Path, reques
     model.unet.add_adapter(LoraConfig(r=2, target_modules=["to_q"], lora_dropout=0.5, init_lora_weights=False))
     model.unet.train()
     model.unet.mid_block.eval()
-    pipeline = model.family.pipeline(model)
-    state, scheduler = torch.get_rng_state(), pipeline.scheduler
+    state, schedule = torch.get_rng_state(), model.noise_schedule
     modes = [module.training for module in model.unet.modules()]
     trainable = [p.requires_grad for p in model.unet.parameters()]
-    one, other = draw_with(pipeline, request_), draw_with(pipeline, request_)
+    one, other = draw_with(model, request_), draw_with(model, request_)
     assert same(one, other)  # with dropout at work it would not be
     assert torch.equal(torch.get_rng_state(), state)
     assert [module.training for module in model.unet.modules()] == modes
     assert [p.requires_grad for p in model.unet.parameters()] == trainable
     assert all(p.grad is None for p in model.unet.parameters())
-    assert pipeline.scheduler is scheduler
+    assert model.noise_schedule is schedule
     assert torch.is_grad_enabled()
 
 
 def test_the_adapter_being_trained_is_seen_in_the_sample(tiny_base: Path, request_: SamplePrompt):
     model = families.load(str(tiny_base), torch.float32)
-    pipeline = model.family.pipeline(model)
-    plain = draw_with(pipeline, request_)
+    plain = draw_with(model, request_)
     model.unet.add_adapter(LoraConfig(r=2, target_modules=["to_q"]))
-    assert same(draw_with(pipeline, request_), plain)
+    assert same(draw_with(model, request_), plain)
     for name, weight in model.unet.named_parameters():
         if "lora_B" in name:
             nn.init.normal_(weight)
-    assert not same(draw_with(pipeline, request_), plain)
+    assert not same(draw_with(model, request_), plain)
 
 
 def test_an_adapter_trained_in_fp32_on_a_base_in_half_precision_can_be_drawn(tiny_base: Path, request_: SamplePrompt):
     model = families.load(str(tiny_base), torch.bfloat16)
     attach(model, LoraSettings(rank=2))
-    assert draw_with(model.family.pipeline(model), request_).size == (64, 64)
+    assert draw_with(model, request_).size == (64, 64)
 
 
 def test_clip_skip_one_is_the_last_layer(generator: Generator, request_: SamplePrompt):
     pictures = [generator.draw(request_, clip_skip=skip) for skip in (1, 2, 3)]
-    pipeline = generator.pipeline
-    pipeline.scheduler, before = samplers.scheduler(request_.sampler, pipeline.scheduler), pipeline.scheduler
+    pipeline = generator.model.family.pipeline(generator.model)
+    pipeline.scheduler = samplers.scheduler(request_.sampler, pipeline.scheduler)
     plain = pipeline(
         request_.prompt,
         width=request_.width,
@@ -241,7 +239,6 @@ def test_clip_skip_one_is_the_last_layer(generator: Generator, request_: SampleP
         num_inference_steps=request_.steps,
         generator=torch.Generator().manual_seed(request_.seed),
     ).images[0]
-    pipeline.scheduler = before
     assert np.abs(np.asarray(plain, int) - np.asarray(pictures[0], int)).max() <= 1
     assert len({picture.tobytes() for picture in pictures}) == 3
 
