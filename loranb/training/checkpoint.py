@@ -48,8 +48,8 @@ class Checkpoint:
         self._base = {
             "name": model.name,
             "version": model.family.base_model_version,
-            "architecture": model.family.architecture,
-            "prediction": model.noise_schedule.config.prediction_type,
+            "architecture": model.family.architecture(model.predicts),
+            "prediction": model.predicts,
         }
         self._started = time.time()
 

@@ -14,7 +14,8 @@ from loranb.training.batches import Batch
 from loranb.training.latents import Moments, draw_latents
 from loranb.training.noise import perturb, shape_noise
 from loranb.training.objectives import Objective
-from loranb.training.prompts import Encode
+from loranb.training.placement import Placements
+from loranb.training.prompts import Conditioning, Encode
 
 
 class Losses(NamedTuple):
@@ -35,6 +36,7 @@ class BatchLoss:
         noise: how the noise is made.
         moments: of every picture of the plan, in its order.
         encode: turns captions into conditioning.
+        placements: says how the pictures of a batch were cut.
         accelerator: says where and in which precision.
     """
 
@@ -44,6 +46,7 @@ class BatchLoss:
     noise: NoiseSettings
     moments: Sequence[Moments]
     encode: Encode
+    placements: Placements
     accelerator: Accelerator
 
     def __call__(self, batch: Batch) -> Losses:
@@ -51,9 +54,15 @@ class BatchLoss:
         x0, eps, mixed_in, t = (tensor.to(self.accelerator.device) for tensor in self._drawn(batch))
         with self.accelerator.autocast():
             noisy = self.objective.add_noise(x0, mixed_in, t)
-            prediction = self.model.family.denoise(self.unet, noisy, t, self.encode(list(batch.captions)))
+            prediction = self.model.family.denoise(self.unet, noisy, t, self._conditioning(batch))
         error = self.objective.error(prediction.float(), self.objective.target(x0, eps, t), t)
         return Losses(self.objective.weight(t) * error.flatten(1).mean(1), t)
+
+    def _conditioning(self, batch: Batch) -> Conditioning:
+        """Encode the captions, and say how the pictures were cut to a model that wants to know."""
+        placement = self.model.family.placement(self.placements(batch))
+        told = {name: tensor.to(self.accelerator.device) for name, tensor in placement.items()}
+        return self.encode(list(batch.captions)) | told
 
     def _drawn(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Draw latents, noise, the noise that is mixed in, and timesteps; on the CPU, so that a GPU sees the same."""

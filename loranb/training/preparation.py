@@ -22,6 +22,7 @@ from loranb.training.latents import LatentCache, Moments
 from loranb.training.loss import BatchLoss
 from loranb.training.objectives import noise_schedule, objective_for
 from loranb.training.optimizers import Choice, choose, make_optimizer
+from loranb.training.placement import Placements
 from loranb.training.prompts import prepare_prompts
 from loranb.training.recompute import recompute
 from loranb.training.run import Run
@@ -73,6 +74,8 @@ def prepare(run: Run) -> Generator[Event, None, Prepared]:
         yield Warned(said)
 
     model = yield from _base_model(settings, dtype)
+    for said in model.notices:
+        yield Warned(said)
     objective = objective_for(model.noise_schedule, settings.objective)
     for said in objective.remarks():
         yield Warned(said)
@@ -86,7 +89,8 @@ def prepare(run: Run) -> Generator[Event, None, Prepared]:
     recompute(model.unet, trained, settings.memory.gradient_checkpointing)
     unet, optimizer = accelerator.prepare(model.unet, optimizer)
     unet.train()
-    loss = BatchLoss(model, unet, objective, settings.noise, moments, encode, accelerator)
+    placements = Placements(horizon.images, settings.model.size_conditioning)
+    loss = BatchLoss(model, unet, objective, settings.noise, moments, encode, placements, accelerator)
     return Prepared(settings, horizon, schedule, accelerator, model, adapter, optimizer, loss)
 
 
@@ -100,7 +104,7 @@ def _base_model(settings: Settings, dtype: torch.dtype) -> Generator[Event, None
         for done, total in fetch(settings.model.base):
             yield Preparing("download of the base model (bytes)", done, total)
     yield Preparing("base model", 0, 1)
-    model = families.load(settings.model.base, dtype)
+    model = families.load(settings.model.base, dtype, settings.model.family)
     model.noise_schedule = noise_schedule(model.noise_schedule, settings.objective)
     yield Preparing("base model", 1, 1)
     return model

@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from loranb.errors import LoraFileError, ModelError, ProjectError, SettingsError, TrainingError
+from loranb.errors import LoraFileError, ProjectError, SettingsError, TrainingError
 from loranb.events import Ended, EpochEnded, Sampled, Saved, Started, Step, Warned
 from loranb.lora.file import load_lora
 from loranb.training.recipe import train
@@ -405,21 +405,6 @@ def test_the_file_says_which_epoch_and_precision_it_is_of(small_project):
     assert (told["ss_epoch"], told["ss_mixed_precision"]) == ("2", "no")
     assert told["modelspec.prediction_type"] == "epsilon"
     assert [event.epoch for event in run.events() if isinstance(event, Saved)] == [1, 2]
-
-
-def test_a_model_of_another_family_is_told(tiny_base, tmp_path):
-    import shutil
-
-    from diffusers import UNet2DConditionModel
-
-    from loranb import families
-
-    shutil.copytree(tiny_base, tmp_path / "sd2")
-    unet = UNet2DConditionModel.from_pretrained(tiny_base / "unet")
-    config = {**unet.config, "cross_attention_dim": 1024}
-    UNet2DConditionModel.from_config(config).save_pretrained(tmp_path / "sd2/unet")
-    with pytest.raises(ModelError, match=r"Stable Diffusion 2\.x"):
-        families.load(str(tmp_path / "sd2"), torch.float32)
 
 
 def test_very_many_captions_of_a_frozen_text_encoder_fill_no_disk(small_project, monkeypatch):
