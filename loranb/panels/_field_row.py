@@ -128,9 +128,18 @@ def as_text(value: Any) -> str:
         return "on" if value else "off"
     if isinstance(value, tuple):
         return "\n".join(value)
-    if isinstance(value, float) and float(f"{value:g}") == value:
-        return f"{value:g}"
+    if isinstance(value, float):
+        return _number(value)
     return str(value)
+
+
+def _number(value: float) -> str:
+    """Write 0.05 and 1e-4, and every digit of what has more."""
+    digits, _, power = f"{value:e}".partition("e")
+    small = f"{float(digits):g}e{int(power)}"
+    if 0 < abs(value) < 0.001 and float(small) == value:
+        return small
+    return f"{value:g}" if float(f"{value:g}") == value else str(value)
 
 
 def _said_of(field: SettingField) -> str:
@@ -155,7 +164,10 @@ def _input_for(field: SettingField, known: Mapping[str, str]) -> w.Widget:
 
 def _offer(field: w.Widget, known: Mapping[str, str]) -> w.Dropdown:
     """Offer usual values, beside the field in which any other may be written."""
-    options = [("usual ones …", ""), *((f"{value}: {note}" if note else value, value) for value, note in known.items())]
+    options = [
+        ("usual ones …", ""),
+        *((f"{value} · {note}" if note else value, value) for value, note in known.items()),
+    ]
     offer = w.Dropdown(options=options, layout=w.Layout(width="auto"))
 
     def take(change: dict) -> None:

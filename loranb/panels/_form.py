@@ -55,12 +55,17 @@ class Form(w.VBox):
         keep: called after each edit with the settings to keep, or with None where what was typed
             cannot be used.
         known: usual values of text settings with a note on each, by path.
+        under: more widgets, each shown under the row of a setting.
     """
 
     def __init__(
-        self, read: Callable[[], Settings], keep: Callable[[Settings | None], None], known: Known | None = None
+        self,
+        read: Callable[[], Settings],
+        keep: Callable[[Settings | None], None],
+        known: Known | None = None,
+        under: Mapping[str, w.Widget] | None = None,
     ):
-        self._read, self._keep, self._known = read, keep, known or {}
+        self._read, self._keep, self._known, self._under = read, keep, known or {}, under or {}
         self._settings, self._conflicts = Settings(), ()
         self.notice = w.HTML()
         self.rows = Rows(self._make_row)
@@ -134,7 +139,10 @@ class Form(w.VBox):
         return " ".join(said for said in self._conflicts if field.path in mentioned(said))
 
     def _part(self, group: str, members: list[SettingField]) -> w.VBox:
-        plain: list[w.Widget] = [self.rows[field.path] for field in members if not field.advanced]
+        plain: list[w.Widget] = []
+        for field in members:
+            plain += [] if field.advanced else [self.rows[field.path]]
+            plain += [self._under[field.path]] if field.path in self._under else []
         if group == "length":
             pair = self.rows[EPOCHS], self.rows[STEPS]
             self.length = LengthControl(*pair, shown(self.apply, self.notice))

@@ -49,6 +49,7 @@ class PresetBar(w.VBox):
         self._starts = {start.key: start for start in starts(self._project)}
         options = [(f"{_KINDS[start.kind]}{start.title}", key) for key, start in self._starts.items()]
         self.choice.options = [("choose …", ""), *options]
+        self.choice.value = ""
 
     def replace(self, settings: Settings, said: str = "") -> None:
         """Go on with other settings; what they replace can be taken back."""

@@ -9,6 +9,7 @@ from loranb.dataset.training_set import TrainingSet, collect
 from loranb.errors import DatasetError
 from loranb.files import free_name
 from loranb.panels._advice_view import AdviceView
+from loranb.panels._base_model_box import BaseModelBox
 from loranb.panels._form import Form
 from loranb.panels._known_values import known_values
 from loranb.panels._plan_view import PlanView
@@ -37,7 +38,8 @@ class SettingsPanel(Panel):
         self.again = _button("Look again", "refresh", "110px")
         with_tooltip(self.again, "Read settings and pictures anew, after a change made elsewhere")
         self.mend = _button("Put the file aside and start from the defaults", "file-o", "360px")
-        self.form = Form(project.settings, self._keep, known_values())
+        self.base = BaseModelBox(lambda: None)
+        self.form = Form(project.settings, self._keep, known_values(), {"model.base": self.base})
         self.start = PresetBar(project, project.settings, self._put)
         self.start.row.children = [*self.start.row.children, self.again, self.saved]
         self.advice, self.plan = AdviceView(self.form.go_to, self._mend), PlanView()
@@ -102,6 +104,7 @@ class SettingsPanel(Panel):
         horizon, why_not = self._planned(settings)
         wrong = problems(settings)
         self.form.say(horizon, tuple(wrong))
+        self.base.show(settings.model.base)
         self.plan.show(settings, horizon, why_not)
         self.advice.show([*self.form.problems, *wrong], advice(settings, horizon))
 

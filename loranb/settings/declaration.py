@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from loranb.settings import Settings
 
 
+_WRITTEN = {"snr": "SNR", "vae": "VAE", "ema": "EMA", "cpu": "CPU", "gpu": "GPU", "unet": "U-Net", "lora": "LoRA"}
+
+
 def setting(  # noqa: PLR0913  one for each thing that a declaration carries
     default: Any,
     help: str,  # noqa: A002  the field's own word for it
@@ -64,7 +67,7 @@ class SettingField(NamedTuple):
     @property
     def label(self) -> str:
         """Its name for people."""
-        return self.name.replace("_", " ")
+        return " ".join(_WRITTEN.get(word, word) for word in self.name.split("_"))
 
     @property
     def help(self) -> str:

@@ -258,7 +258,7 @@ def test_usual_values_are_offered_and_any_other_may_be_written():
     row = form.rows["optimizer.name"]
     assert row.input.options == ("Lion",)
     offer = next(part for part in row.side.children if hasattr(part, "index") and part is not row.input)
-    assert offer.options[1] == ("Lion: less memory", "Lion")
+    assert offer.options[1] == ("Lion · less memory", "Lion")
     offer.value = "Lion"
     assert now[0].optimizer.name == "Lion"
     row.input.value = "torch.optim.Adamax"
