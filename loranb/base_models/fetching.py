@@ -1,5 +1,6 @@
 """Fetch a base model from the Hugging Face hub: the disk looked at first, going on where it broke off."""
 
+import re
 import shutil
 import time
 from collections.abc import Generator, Mapping
@@ -13,6 +14,8 @@ from loranb.dataset.progress import Progress, silent
 from loranb.errors import ModelError
 
 SPARE = 2**30  # bytes that are left free on the disk: the run's own files need some (assumed)
+_HUB_NAME = re.compile(r"[A-Za-z0-9_]([\w.-]*[A-Za-z0-9_])?", re.ASCII)  # as the hub allows
+_LONGEST_NAME = 96  # letters, of owner/name
 EVERY = 0.5  # seconds between two tellings
 
 
@@ -20,7 +23,9 @@ def is_on_hub(source: str) -> bool:
     """Whether a base model is named as one of the hub: ``owner/name`` or ``owner/name/file.safetensors``."""
     parts = source.split("/")
     of_hub = len(parts) == 2 or (len(parts) == 3 and parts[2].endswith((".safetensors", ".ckpt")))
-    return of_hub and all(parts) and parts[0][0] not in ".~" and "\\" not in source and not Path(source).exists()
+    named = all(_HUB_NAME.fullmatch(part) for part in parts[:2]) and len("/".join(parts[:2])) <= _LONGEST_NAME
+    named = named and not any(odd in source for odd in ("--", "..")) and not source.endswith(".git")
+    return of_hub and named and all(parts) and "\\" not in source and not Path(source).exists()
 
 
 def at_hand(place: str) -> str:

@@ -25,6 +25,7 @@ class BaseModelBox(w.VBox):
         self.about, self.notice, self.progress = w.HTML(), w.HTML(), ProgressLine()
         self.fetch = w.Button(description="Download it now", icon="download", layout=w.Layout(width="auto"))
         with_tooltip(self.fetch, "Training would do it too; now it can be seen, stopped and gone on with")
+        self.fetch.layout.display = "none"
         self.stop = w.Button(description="Stop", icon="stop", layout=w.Layout(width="auto", display="none"))
         self._follower = Follower(self.progress, self._ended)
         self.fetch.on_click(shown(lambda _: self._start(), self.notice))

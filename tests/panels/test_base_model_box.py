@@ -35,7 +35,22 @@ def test_a_model_that_is_here_is_not_fetched_again(box):
     assert box.fetch.layout.display == "none"
 
 
-@pytest.mark.parametrize("source", ["demo", "/models/my.safetensors", ""])
+@pytest.mark.parametrize(
+    "source",
+    [
+        "demo",
+        "/models/my.safetensors",
+        "",
+        "a b/c",
+        "-a/b",
+        "a/b.",
+        "a--b/c",
+        "a/b..c",
+        "a/b.git",
+        "ä/b",
+        "a/" + "b" * 95,
+    ],
+)
 def test_what_is_not_of_the_hub_is_not_fetched(box, source):
     box.show(source)
     assert box.fetch.layout.display == "none"
