@@ -6,6 +6,7 @@ from pydantic import field_validator
 
 from loranb.settings.declaration import Group, setting
 
+Stored = Literal["as is", "8bit", "fp8", "4bit"]
 Recompute = Literal["none", "selective", "full"]
 _SWITCH = {True: "full", False: "none", "true": "full", "false": "none"}  # it was a switch, as in kohya's tools
 
