@@ -1,6 +1,7 @@
 """Settings that cannot be used together: found before anything is loaded, all at once."""
 
 from loranb.settings import CaptionSettings, ObjectiveSettings, Settings
+from loranb.settings.optimizers import averages
 
 
 def conflicts(settings: Settings) -> list[str]:
@@ -22,7 +23,7 @@ def conflicts(settings: Settings) -> list[str]:
             f"noise.offset_adaptive = {noise.offset_adaptive:g} changes noise.offset, which is blank; give an offset "
             "such as 0.05, or leave both blank."
         )
-    return [*found, *of_the_lora(settings), *_marks(settings.captions)]
+    return [*found, *of_the_lora(settings), *_marks(settings.captions), *_of_memory(settings)]
 
 
 def of_the_lora(settings: Settings) -> list[str]:
@@ -34,6 +35,31 @@ def of_the_lora(settings: Settings) -> list[str]:
         found.append(
             f"lora.conv_alpha = {lora.conv_alpha:g} is for the convolutions, which are trained only if lora.conv_rank "
             "is given. Give a rank, or leave both blank."
+        )
+    return found
+
+
+def _of_memory(settings: Settings) -> list[str]:
+    """Say what excludes each other of number formats, averages and the text encoder's end."""
+    lora, base, optimizer, found = settings.memory.lora_precision, settings.memory.precision, settings.optimizer, []
+    if lora == "fp16" and base != "fp16":
+        found.append(
+            f"memory.lora_precision = 'fp16' needs memory.precision = 'fp16', which scales gradients so that they fit; "
+            f"it is {base!r}. Choose bf16 or fp32 for the LoRA."
+        )
+    if lora == "bf16" and base == "fp16":
+        found.append(
+            "memory.lora_precision = 'bf16' does not go with memory.precision = 'fp16'. Choose fp32 for the LoRA."
+        )
+    if optimizer.ema is not None and averages(optimizer.name):
+        found.append(
+            f"optimizer.ema = {optimizer.ema:g} averages the weights, and {optimizer.name} does so by itself. Leave "
+            "optimizer.ema blank, or choose an optimizer such as AdamW."
+        )
+    if optimizer.text_encoder_stop and not settings.lora.unet:
+        found.append(
+            f"optimizer.text_encoder_stop = {optimizer.text_encoder_stop} leaves nothing to train after that with "
+            "lora.unet = False. Set it to 0, or train the U-Net too."
         )
     return found
 

@@ -60,6 +60,16 @@ class OptimizerSettings(Group):
         kohya="text_encoder_lr",
         ss="ss_text_encoder_lr",
     )
+    text_encoder_stop: int = setting(
+        0,
+        "Stop training the text encoder after this share of the steps, and go on with the U-Net alone. A new word is "
+        "learnt early; what comes later mostly forgets. 30 to 50 keeps prompts flexible; 0 trains it to the end.",
+        unit="% of the steps",
+        ge=0,
+        le=99,
+        advanced=True,
+        kohya="stop_text_encoder_training",
+    )
     schedule: SCHEDULES = setting(
         "cosine",
         "How the learning rate changes over the run. cosine: slowly, then faster, down to nought, a safe choice; "
@@ -144,6 +154,16 @@ class OptimizerSettings(Group):
         advanced=True,
         kohya="max_grad_norm",
         ss="ss_max_grad_norm",
+    )
+
+    ema: float | None = setting(
+        None,
+        "Keep a running average of the LoRA's weights, and save and draw with that: steadier than the weights of any "
+        "one step. 0.999 looks back about 1,000 steps, 0.99 about 100; closer to 1 is smoother and lags more. Should "
+        "look back over less than the run. Blank: none.",
+        gt=0,
+        lt=1,
+        advanced=True,
     )
 
     @field_validator("name")

@@ -17,9 +17,23 @@ class MemorySettings(Group):
     precision: Literal["auto", "fp32", "fp16", "bf16"] = setting(
         "auto",
         "Number format of the base model's arithmetic. auto: bf16 on GPUs that have it (compute capability 8 and up), "
-        "fp16 on older ones such as a T4, fp32 without a GPU. The LoRA itself is always trained in fp32.",
+        "fp16 on older ones such as a T4, fp32 without a GPU. The LoRA itself is trained in fp32 all the same.",
         kohya="mixed_precision",
         ss="ss_mixed_precision",
+    )
+    lora_precision: Literal["fp32", "bf16", "fp16"] = setting(
+        "fp32",
+        "Number format of the LoRA's own weights and gradients while it is trained. fp32 is exact; bf16 and fp16 halve "
+        "their memory, which matters for ranks of 64 and more. Each step is then taken in fp32 and rounded by "
+        "chance, so that small steps are not lost; kohya's full_bf16 and full_fp16 lose them.",
+        advanced=True,
+    )
+    base: Stored = setting(
+        "as is",
+        "In how many bits the U-Net's frozen weights are kept. as is: in the precision above; 8bit and fp8: half of "
+        "that; 4bit (NF4, needs bitsandbytes): a quarter. Fewer bits let a large model fit a small GPU; each step "
+        "takes longer, and the LoRA also learns to make up for what the base lost. Try gradient checkpointing first.",
+        advanced=True,
     )
     gradient_checkpointing: Recompute = setting(
         "none",
@@ -29,6 +43,14 @@ class MemorySettings(Group):
         "other trainers). Raise it when the GPU's memory does not suffice, before you lower the resolution.",
         kohya="gradient_checkpointing",
         ss="ss_gradient_checkpointing",
+    )
+    compile: Literal["no", "inductor", "aot_eager", "eager"] = setting(
+        "no",
+        "Whether torch.compile makes the U-Net's transformer blocks into faster code, and by what. inductor: takes a "
+        "minute at the first step and again for each size of batch, then up to a third less time for each; worth it "
+        "for long runs on fast GPUs. aot_eager and eager bring nothing; they show what fails when inductor does.",
+        advanced=True,
+        kohya="dynamo_backend",
     )
 
     @field_validator("gradient_checkpointing", mode="before")

@@ -8,21 +8,21 @@ import io
 import time
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 
 from loranb.errors import TrainingError
-from loranb.families import BaseModel
 from loranb.files import write_bytes
-from loranb.lora.adapter import Adapter
 from loranb.lora.file import save_lora
 from loranb.lora.metadata import Moment, metadata
 from loranb.lora.thumbnail import newest_sample, thumbnail
-from loranb.plan import Plan
-from loranb.settings import Settings
-from loranb.training.optimizers import averaged, class_name, describe, restore
+from loranb.training.narrow import widened
+from loranb.training.optimizers import class_name, describe, restore
 from loranb.training.run import Run
+
+if TYPE_CHECKING:
+    from loranb.training.preparation import Prepared
 
 DTYPES = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32}
 
@@ -32,19 +32,19 @@ class Checkpoint:
 
     Args:
         run: where to.
-        settings: with blanks filled in.
-        plan: the run's.
-        model: the base model; its family is named in the files.
-        adapter: the LoRA.
-        optimizer: torch's, or accelerate's wrapper of it.
-        scaler: accelerate's gradient scaler; None where there is none.
+        ready: what is trained; its settings have their blanks filled in.
     """
 
-    def __init__(
-        self, run: Run, settings: Settings, plan: Plan, model: BaseModel, adapter: Adapter, optimizer: Any, scaler: Any
-    ):
-        self.run, self.settings, self.plan, self.adapter, self.optimizer = run, settings, plan, adapter, optimizer
-        self.scaler = scaler
+    def __init__(self, run: Run, ready: "Prepared"):
+        self.run, self._ready = run, ready
+        self.settings, self.plan, self.adapter, self.optimizer = (
+            ready.settings,
+            ready.horizon,
+            ready.adapter,
+            ready.optimizer,
+        )
+        self.scaler = ready.accelerator.scaler  # None where there is none
+        model = ready.model
         self._base = {
             "name": model.name,
             "version": model.family.base_model_version,
@@ -66,7 +66,10 @@ class Checkpoint:
             state = torch.load(file, map_location="cpu", weights_only=True)
             self.adapter.load(state["lora"])
             _same_optimizer(state.get("optimizer_class"), class_name(self.optimizer))
-            restore(self.optimizer, state["optimizer"])
+            with widened(self._ready.trainable, 0, 0):  # torch puts an optimizer's state into its weights' format
+                restore(self.optimizer, state["optimizer"])
+            if self._ready.ema:
+                self._ready.ema.load(state["ema"])
             if self.scaler is not None and state["scaler"]:
                 self.scaler.load_state_dict(state["scaler"])
         except Exception as error:  # a damaged file fails in many ways
@@ -92,7 +95,7 @@ class Checkpoint:
         told = metadata(self.settings, self.plan, self._base, moment, describe(self.optimizer, self.settings.optimizer))
         if self.settings.metadata.thumbnail and (sample := newest_sample(self.run.samples)):
             told |= thumbnail(sample)
-        with averaged(self.optimizer):
+        with self._ready.averaged():
             tensors = self.adapter.tensors()
         save_lora(file, tensors, told, DTYPES[self.settings.saving.precision])
         self._save_state(step)
@@ -104,6 +107,7 @@ class Checkpoint:
             "started": self._started,
             "lora": self.adapter.tensors(),
             "optimizer": self.optimizer.state_dict(),
+            "ema": self._ready.ema.average if self._ready.ema else None,
             "optimizer_class": class_name(self.optimizer),
             "scaler": self.scaler.state_dict() if self.scaler is not None else None,
         }

@@ -13,7 +13,8 @@ class Ema:
     Args:
         parameters: whose average is kept.
         decay: how much of the average stays at each step, such as 0.999. In the first steps less stays, so
-            that it does not cling to the beginning: ``min(decay, (1 + step) / (10 + step))``, as in diffusers.
+            that it does not cling to the beginning: nothing in the first, then ``step / (9 + step)`` at the
+            most, as in diffusers.
     """
 
     def __init__(self, parameters: Sequence[nn.Parameter], decay: float):
@@ -23,7 +24,7 @@ class Ema:
     @torch.no_grad()
     def update(self, step: int) -> None:
         """Take the weights after a step into the average; `step` counts from 1."""
-        decay = min(self._decay, (1 + step) / (10 + step))
+        decay = min(self._decay, step / (9 + step)) if step > 1 else 0.0
         for average, parameter in zip(self.average, self._parameters, strict=True):
             average.lerp_(parameter.float(), 1 - decay)
 

@@ -2,8 +2,8 @@
 
 At the usual learning rates most steps are smaller than the gap between two neighbouring bf16 numbers, and
 rounding to the nearest would undo them: of bf16 weights trained with AdamW at 1e-5, 85 in 100 had not moved
-after 100 steps (measured for the design of this package). So a step is taken in fp32, and its result is rounded up or down by chance,
-in proportion to how near the two neighbours are; on average nothing is lost.
+after 100 steps (measured before this was written). So a step is taken in fp32, and its result is rounded
+up or down by chance, in proportion to how near the two neighbours are; on average nothing is lost.
 
 Source: Gupta et al., "Deep Learning with Limited Numerical Precision" (arXiv:1502.02551), section 3.
 """

@@ -1,7 +1,8 @@
 """All that has to be there before the first step: the base model, its pictures encoded, the LoRA, the optimizer."""
 
 from collections.abc import Generator
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -18,15 +19,18 @@ from loranb.families import BaseModel
 from loranb.lora.adapter import Adapter, attach
 from loranb.plan import Plan, plan
 from loranb.settings import Settings
+from loranb.training.checkpoint import DTYPES
+from loranb.training.ema import Ema
 from loranb.training.latents import LatentCache, Moments
 from loranb.training.loss import BatchLoss
 from loranb.training.objectives import noise_schedule, objective_for
-from loranb.training.optimizers import Choice, choose, make_optimizer
+from loranb.training.optimizers import Choice, averaged, choose, learning_rates, make_optimizer
 from loranb.training.placement import Placements
 from loranb.training.prompts import prepare_prompts
 from loranb.training.recompute import recompute
 from loranb.training.run import Run
 from loranb.training.schedules import Schedule, schedule_for
+from loranb.training.stored import store_base
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,7 @@ class Prepared:
     adapter: Adapter
     optimizer: Any  # accelerate's wrapper of torch's
     loss: BatchLoss
+    ema: Ema | None
 
     @property
     def device(self) -> torch.device:
@@ -51,6 +56,28 @@ class Prepared:
     def trainable(self) -> list[nn.Parameter]:
         """The parameters that the optimizer moves."""
         return [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
+
+    def averaged(self) -> AbstractContextManager[None]:
+        """Put on the weights that are saved and drawn with, where those are an average."""
+        return self.ema.applied() if self.ema else averaged(self.optimizer)
+
+    def learning_rates(self) -> dict[str, float]:
+        """Return the rate of each group in the last step; 0 of one that is trained no longer."""
+        trained = {g["name"]: any(p.requires_grad for p in g["params"]) for g in self.optimizer.param_groups}
+        return {name: rate if trained[name] else 0.0 for name, rate in learning_rates(self.optimizer).items()}
+
+    def stop_text_encoders(self, step: int) -> None:
+        """Freeze the text encoders' LoRA where the settings say that it is trained no longer.
+
+        Args:
+            step: of those that have been taken.
+        """
+        share = self.settings.optimizer.text_encoder_stop
+        if share and step >= share / 100 * self.horizon.steps:
+            for group in self.optimizer.param_groups:
+                if group["name"].startswith("text_encoder"):
+                    for parameter in group["params"]:
+                        parameter.requires_grad_(False)
 
 
 def prepare(run: Run) -> Generator[Event, None, Prepared]:
@@ -82,16 +109,21 @@ def prepare(run: Run) -> Generator[Event, None, Prepared]:
     # Pictures first: the VAE is the only part on the GPU while they are encoded.
     moments = yield from _encoded_pictures(run, horizon, settings, model, device)
     accelerator = _accelerator(device, dtype)
+    store_base(model.unet, settings.memory.base, device)
     adapter, optimizer = _lora(model, settings, choice)
     encode = prepare_prompts(model, settings, horizon, run.project.cache / "prompts", device)
     model.unet.to(device)
     trained = model.text_encoders.values() if settings.lora.text_encoder else ()
     recompute(model.unet, trained, settings.memory.gradient_checkpointing)
+    if settings.memory.compile != "no":
+        model.unet.compile_repeated_blocks(backend=settings.memory.compile)
     unet, optimizer = accelerator.prepare(model.unet, optimizer)
     unet.train()
     placements = Placements(horizon.images, settings.model.size_conditioning)
     loss = BatchLoss(model, unet, objective, settings.noise, moments, encode, placements, accelerator)
-    return Prepared(settings, horizon, schedule, accelerator, model, adapter, optimizer, loss)
+    ready = Prepared(settings, horizon, schedule, accelerator, model, adapter, optimizer, loss, None)
+    decay = settings.optimizer.ema
+    return replace(ready, ema=Ema(ready.trainable, decay)) if decay else ready
 
 
 def _accelerator(device: torch.device, dtype: torch.dtype) -> Accelerator:
@@ -114,7 +146,11 @@ def _lora(model: BaseModel, settings: Settings, choice: Choice) -> tuple[Adapter
     """Put a fresh LoRA on the model, and make its optimizer."""
     set_seed(settings.length.seed)  # right before: the LoRA's first weights depend on nothing else
     adapter = attach(model, settings.lora)
-    return adapter, make_optimizer(adapter, settings.optimizer, choice)
+    optimizer = make_optimizer(adapter, settings.optimizer, choice)
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            parameter.data = parameter.data.to(DTYPES[settings.memory.lora_precision])
+    return adapter, optimizer
 
 
 def _encoded_pictures(

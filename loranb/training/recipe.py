@@ -18,7 +18,8 @@ from loranb.events import Ended, Event, Sampled, Saved, Started, Step, Warned
 from loranb.training.batches import Batch, epoch_steps
 from loranb.training.checkpoint import Checkpoint
 from loranb.training.epoch_losses import EpochLosses
-from loranb.training.optimizers import averaged, learning_rates, set_learning_rates
+from loranb.training.narrow import widened
+from loranb.training.optimizers import set_learning_rates
 from loranb.training.preparation import Prepared, prepare
 from loranb.training.run import Run
 from loranb.training.sampling import draw_samples
@@ -47,7 +48,7 @@ def train(run: Run) -> Iterator[Event]:
 def _train(run: Run) -> Iterator[Event]:
     ready = yield from prepare(run)
     settings, horizon, optimizer = ready.settings, ready.horizon, ready.optimizer
-    checkpoint = Checkpoint(run, settings, horizon, ready.model, ready.adapter, optimizer, ready.accelerator.scaler)
+    checkpoint = Checkpoint(run, ready)
     first = checkpoint.load()
     yield _started(ready, first)
 
@@ -57,18 +58,19 @@ def _train(run: Run) -> Iterator[Event]:
         steps = epoch_steps(horizon, settings, first)
         for epoch, batches, closes_epoch in itertools.islice(steps, horizon.steps - first):
             set_learning_rates(optimizer, settings.optimizer, ready.schedule.factor(step))
+            ready.stop_text_encoders(step)
             loss = _gradients(ready, batches, epoch_losses)
             if not math.isfinite(loss):
                 raise TrainingError(
                     f"The loss became {loss} at step {step + 1}. What was learned before is kept in the files of "
                     f"earlier epochs. Try a learning rate lower than {settings.optimizer.learning_rate:g}."
                 )
-            grad_norm = _clipped(ready)
-            optimizer.step()
-            optimizer.zero_grad()
+            grad_norm = _update(ready, step)
             step += 1
+            if ready.ema:
+                ready.ema.update(step)
             epoch_losses.add_step(loss)
-            yield Step(step, epoch, loss, learning_rates(optimizer), time.monotonic() - started, grad_norm)
+            yield Step(step, epoch, loss, ready.learning_rates(), time.monotonic() - started, grad_norm)
 
             if closes_epoch or step == horizon.steps:
                 yield epoch_losses.end(epoch, step)
@@ -76,7 +78,7 @@ def _train(run: Run) -> Iterator[Event]:
                     yield Saved(epoch, step, checkpoint.save_epoch(epoch, step))
                 every = settings.samples.every_epochs
                 if every and (epoch % every == 0 or step == horizon.steps):
-                    with averaged(optimizer):
+                    with ready.averaged():
                         yield from _samples(run, ready, epoch, step)
             if run.stop_file.exists():
                 run.stop_file.unlink()
@@ -111,6 +113,15 @@ def _gradients(ready: Prepared, batches: list[Batch], told: EpochLosses) -> floa
         losses.append(loss.item())
         told.add(weighted, timesteps, [ready.horizon.images[i].image.folder for i in batch.images])
     return sum(losses) / len(losses)
+
+
+def _update(ready: Prepared, step: int) -> float:
+    """Take a step along the gradients; returns their length."""
+    with widened(ready.trainable, ready.settings.length.seed, step):
+        grad_norm = _clipped(ready)
+        ready.optimizer.step()
+        ready.optimizer.zero_grad()
+    return grad_norm
 
 
 def _clipped(ready: Prepared) -> float:

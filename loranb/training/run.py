@@ -212,9 +212,11 @@ def problems(settings: Settings) -> list[str]:
 def _problems(settings: Settings) -> list[str]:
     """Find what would fail later, before anything is made."""
     from loranb.training.optimizers import choose  # here, since it needs torch
+    from loranb.training.stored import check_stored
 
     found = problems(settings)
     found += _raised(lambda: choose(settings.optimizer, pick_device()))
+    found += _raised(lambda: check_stored(settings.memory.base))
     found += _raised(lambda: settings.memory.precision != "fp16" or pick_dtype("fp16", pick_device()))
     return list(dict.fromkeys(found))
 

@@ -10,6 +10,7 @@ input is exact for the weights as they are stored; so a LoRA above them learns w
 - "4bit": NF4 in blocks of 64 weights, by bitsandbytes.
 """
 
+import importlib.util
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,12 +20,28 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 from torch.nn.grad import conv2d_input
 
+from loranb.errors import SettingsError
 from loranb.settings.memory import Stored
 
 LEAST = 4096  # weights of a layer that is worth it; below, the scales and the launches cost more than is saved
 BLOCK = 64  # weights that share a scale in 4 bits, as in the paper
 _FIRST_AND_LAST = ("conv_in", "conv_out", "time_embedding", "add_embedding")  # small, and what they err is never mended
 _INT8, _FP8 = 127.0, torch.finfo(torch.float8_e4m3fn).max
+
+
+def check_stored(how: Stored) -> None:
+    """See whether weights can be stored so on this machine.
+
+    Raises:
+        SettingsError: they cannot.
+    """
+    if how == "4bit" and importlib.util.find_spec("bitsandbytes") is None:
+        raise SettingsError(
+            [
+                "memory.base = '4bit' needs bitsandbytes, which is not installed (pip install bitsandbytes); "
+                "'8bit' and 'fp8' need nothing."
+            ]
+        )
 
 
 def store_base(unet: nn.Module, how: Stored, device: torch.device) -> None:
