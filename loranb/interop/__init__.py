@@ -1,0 +1,1 @@
+"""Ways in from other trainers, and out to them."""
