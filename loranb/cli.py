@@ -104,7 +104,7 @@ def _plan(asked: argparse.Namespace) -> tuple[Report, str]:
     settings = project.settings().assign_text(asked.set)
     found = collect(project.img)
     found.check()
-    horizon = plan(settings, found.images)
+    horizon = plan(settings, found.all)
     report = {
         "images": len(horizon.images),
         "steps_per_epoch": horizon.steps_per_epoch,

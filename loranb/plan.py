@@ -5,6 +5,7 @@ of an epoch depend on the buckets and not only on the number of pictures.
 """
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -28,8 +29,9 @@ class BucketPlan:
 
     size: Size
     images: int
-    items: int  # images times their repeats
+    items: int  # pictures shown in an epoch: images times their repeats, and regularisation pictures
     batches: int
+    regularisation: int = 0  # of the items
 
 
 @dataclass(frozen=True)
@@ -44,11 +46,22 @@ class Plan:
     steps_per_epoch: int
     epochs: int
     steps: int
+    regularisation: tuple[PlannedImage, ...] = ()
 
     @property
     def items(self) -> int:
-        """Pictures shown in an epoch: images times repeats."""
-        return sum(bucket.items for bucket in self.buckets)
+        """Pictures shown in an epoch: images times repeats, without regularisation pictures."""
+        return sum(bucket.items - bucket.regularisation for bucket in self.buckets)
+
+    @property
+    def regularisation_items(self) -> int:
+        """Regularisation pictures shown in an epoch."""
+        return sum(bucket.regularisation for bucket in self.buckets)
+
+    @property
+    def shown(self) -> tuple[PlannedImage, ...]:
+        """All pictures, those for regularisation behind the others."""
+        return self.images + self.regularisation
 
     @property
     def captions(self) -> tuple[str, ...]:
@@ -58,7 +71,8 @@ class Plan:
     def sentence(self) -> str:
         """Say it in one line, with the arithmetic: images, repeats, batch, epochs, steps."""
         accumulated = f", {self.gradient_accumulation} added up" if self.gradient_accumulation > 1 else ""
-        per_epoch = f"{self.items} pictures an epoch in batches of {self.batch_size}{accumulated}"
+        reg = f" and as many of {len(self.regularisation)} regularisation pictures" if self.regularisation else ""
+        per_epoch = f"{self.items} pictures an epoch{reg} in batches of {self.batch_size}{accumulated}"
         cut = ", the last cut short" if self.steps < self.epochs * self.steps_per_epoch else ""
         return (
             f"{len(self.images)} pictures, with repeats {per_epoch}: {self.steps_per_epoch} steps an epoch, "
@@ -70,21 +84,23 @@ def plan(settings: Settings, images: Sequence[TrainingImage]) -> Plan:
     """Compute buckets, steps and epochs.
 
     Raises:
-        DatasetError: there are no pictures.
+        DatasetError: there are no pictures to train on.
     """
-    if not images:
+    if all(image.regularisation for image in images):
         raise DatasetError(
             "There are no pictures to train on. Add some to a folder named N_subject class inside img, "
             "for example with `loranb add` or the first notebook."
         )
-    planned = tuple(PlannedImage(image, fit(image.size, settings.dataset)) for image in images)
+    with_regularisation = settings.dataset.regularisation
+    used = [image for image in images if with_regularisation or not image.regularisation]
+    planned = tuple(PlannedImage(image, fit(image.size, settings.dataset)) for image in used)
     length = settings.length
-    buckets = tuple(_bucket(size, planned, length.batch_size) for size in sorted({p.fit.bucket for p in planned}))
+    buckets = _buckets(planned, length.batch_size)
     batches = sum(bucket.batches for bucket in buckets)
     per_epoch = math.ceil(batches / length.gradient_accumulation)
     steps = length.steps or length.epochs * per_epoch
     return Plan(
-        images=planned,
+        images=tuple(p for p in planned if not p.image.regularisation),
         buckets=buckets,
         batch_size=length.batch_size,
         gradient_accumulation=length.gradient_accumulation,
@@ -92,6 +108,7 @@ def plan(settings: Settings, images: Sequence[TrainingImage]) -> Plan:
         steps_per_epoch=per_epoch,
         epochs=math.ceil(steps / per_epoch),
         steps=steps,
+        regularisation=tuple(p for p in planned if p.image.regularisation),
     )
 
 
@@ -100,7 +117,28 @@ def whole_steps(value: float, steps: int) -> int:
     return min(steps, round(value * steps) if value < 1 else int(value))
 
 
-def _bucket(size: Size, planned: Sequence[PlannedImage], batch_size: int) -> BucketPlan:
-    members = [p.image for p in planned if p.fit.bucket == size]
-    items = sum(image.repeats for image in members)
-    return BucketPlan(size, len(members), items, math.ceil(items / batch_size))
+def _buckets(planned: Sequence[PlannedImage], batch_size: int) -> tuple[BucketPlan, ...]:
+    """Sort pictures into buckets. As many regularisation pictures as others are shown, as in kohya's trainer."""
+    sizes = sorted({p.fit.bucket for p in planned})
+    items, regularisation = Counter[Size](), Counter[Size]()
+    for p in planned:
+        (regularisation if p.image.regularisation else items)[p.fit.bucket] += p.image.repeats
+    images = Counter(p.fit.bucket for p in planned if not p.image.regularisation)
+    of_them = apportion(items.total(), [regularisation[size] for size in sizes])
+    return tuple(
+        BucketPlan(size, images[size], items[size] + reg, math.ceil((items[size] + reg) / batch_size), reg)
+        for size, reg in zip(sizes, of_them, strict=True)
+        if items[size] + reg
+    )
+
+
+def apportion(seats: int, votes: Sequence[int]) -> list[int]:
+    """Share out whole numbers in proportion, by largest remainders; all 0 where nobody has a vote."""
+    total = sum(votes)
+    if not total:
+        return [0] * len(votes)
+    given = [seats * part // total for part in votes]
+    remainders = sorted(range(len(votes)), key=lambda i: -(seats * votes[i] % total))
+    for i in remainders[: seats - sum(given)]:
+        given[i] += 1
+    return given

@@ -62,7 +62,7 @@ def ignored(img: Path) -> list[str]:
     ]
     loose = picture_files(img)
     if loose:
-        said.append(f"{len(loose)} pictures lie in img itself, not in a subject's folder; they are not used.")
+        said.append(f"{len(loose)} pictures lie in {img.name} itself, not in a subject's folder; they are not used.")
     return said
 
 

@@ -1,6 +1,6 @@
 """What a project trains on: every usable picture with its caption and repeats."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -41,6 +41,7 @@ class TrainingImage:
     content: str = ""  # SHA-256 of the file
     edit: Edit = Edit()
     lines: tuple[str, ...] = ()  # of its caption, where there are several: wildcards choose one of them
+    regularisation: bool = False  # of what the base model knows, so that it does not forget it
 
     @property
     def wording(self) -> Wording:
@@ -60,6 +61,12 @@ class TrainingSet:
     images: tuple[TrainingImage, ...]
     unusable: tuple[Picture, ...]
     remarks: tuple[str, ...]
+    regularisation: tuple[TrainingImage, ...] = ()
+
+    @property
+    def all(self) -> tuple[TrainingImage, ...]:
+        """The pictures to train on, and behind them those for regularisation."""
+        return self.images + self.regularisation
 
     @property
     def uncaptioned(self) -> int:
@@ -79,9 +86,22 @@ class TrainingSet:
 
 
 def collect(img: Path) -> TrainingSet:
-    """Look through the subjects of a project's ``img`` folder; bad pictures are set apart, not raised."""
-    pictures = Pictures(Project(img.parent))
-    belongs = {path: subject for subject in folders.subjects(img) for path in subject.pictures()}
+    """Look through the subjects of a project's folders ``img`` and ``reg``; bad pictures are set apart, not raised."""
+    project = Project(img.parent)
+    pictures = Pictures(project)
+    images, unusable = _looked_through(img, pictures)
+    regularisation, unusable_too = _looked_through(project.reg, pictures)
+    return TrainingSet(
+        tuple(images),
+        (*unusable, *unusable_too),
+        (*folders.ignored(img), *folders.ignored(project.reg), *pictures.edits.problems),
+        tuple(replace(image, regularisation=True) for image in regularisation),
+    )
+
+
+def _looked_through(folder: Path, pictures: Pictures) -> tuple[list[TrainingImage], list[Picture]]:
+    """Return the pictures of a folder of subjects that can be used, and those that cannot."""
+    belongs = {path: subject for subject in folders.subjects(folder) for path in subject.pictures()}
     images, unusable = [], []
     for picture in pictures.scan(belongs):
         if picture.usable:
@@ -91,7 +111,7 @@ def collect(img: Path) -> TrainingSet:
             except DatasetError as error:  # its caption is no text, or it is gone by now
                 picture = Picture(picture.path, problem=str(error))
         unusable.append(picture)
-    return TrainingSet(tuple(images), tuple(unusable), (*folders.ignored(img), *pictures.edits.problems))
+    return images, unusable
 
 
 def _as_trained(picture: Picture, subject: Subject, pictures: Pictures) -> TrainingImage:

@@ -5,7 +5,7 @@ trained how often. Settings that carry an ``ss`` key in their declaration are wr
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -13,7 +13,7 @@ from loranb.dataset.captions import tag_frequency
 from loranb.errors import SettingsError
 from loranb.lora.file import as_text
 from loranb.lora.network import network
-from loranb.plan import Plan, whole_steps
+from loranb.plan import Plan, PlannedImage, whole_steps
 from loranb.settings import Settings, fields
 
 MODELSPEC = "1.0.1"
@@ -108,17 +108,18 @@ def _kohya(settings: Settings, plan: Plan, base: Mapping[str, str], moment: Mome
         "ss_learning_rate": optimizer.learning_rate,
         "ss_lr_warmup_steps": 0 if optimizer.schedule == "constant" else whole_steps(optimizer.warmup, plan.steps),
         "ss_num_train_images": plan.items,
-        "ss_num_reg_images": 0,
+        "ss_num_reg_images": plan.regularisation_items,
         "ss_num_batches_per_epoch": plan.batches_per_epoch,
         "ss_num_epochs": plan.epochs,
         "ss_max_train_steps": plan.steps,
         "ss_batch_size_per_device": plan.batch_size,
         "ss_total_batch_size": plan.batch_size * plan.gradient_accumulation,
         "ss_cache_latents": True,
-        "ss_dataset_dirs": _folders(plan),
+        "ss_dataset_dirs": _folders(plan.images),
+        "ss_reg_dataset_dirs": _folders(plan.regularisation),
         "ss_tag_frequency": {
             folder: tag_frequency(p.image.caption for p in plan.images if p.image.folder == folder)
-            for folder in _folders(plan)
+            for folder in _folders(plan.images)
         },
         "ss_bucket_info": {
             "buckets": {
@@ -149,9 +150,9 @@ def _modelspec(settings: Settings, base: Mapping[str, str], moment: Moment) -> d
     }
 
 
-def _folders(plan: Plan) -> dict[str, dict[str, int]]:
+def _folders(images: Sequence[PlannedImage]) -> dict[str, dict[str, int]]:
     found: dict[str, dict[str, int]] = {}
-    for planned in plan.images:
+    for planned in images:
         entry = found.setdefault(planned.image.folder, {"n_repeats": planned.image.repeats, "img_count": 0})
         entry["img_count"] += 1
     return found

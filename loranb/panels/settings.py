@@ -110,7 +110,7 @@ class SettingsPanel(Panel):
 
     def _planned(self, settings: Settings) -> tuple[Plan | None, str]:
         try:
-            return plan(settings, self.images.images), ""
+            return plan(settings, self.images.all), ""
         except DatasetError as error:
             return None, str(error)
 

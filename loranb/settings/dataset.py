@@ -74,6 +74,23 @@ class DatasetSettings(Group):
         kohya="flip_aug",
         ss="ss_flip_aug",
     )
+    regularisation: bool = setting(
+        True,
+        "Show the pictures of the project's reg folder too, where there is one: ordinary pictures of the class, in an "
+        "epoch as many as of your own, so that the model doesn't forget what others of the class look like. The "
+        "steps double. Off leaves the folder aside.",
+        advanced=True,
+    )
+    prior_loss_weight: float = setting(
+        1.0,
+        "How much regularisation pictures count beside your own. Lower learns your subject more freely, higher holds "
+        "the class in place; 1, as much as your own, as in kohya's trainer.",
+        ge=0,
+        le=10,
+        advanced=True,
+        kohya="prior_loss_weight",
+        ss="ss_prior_loss_weight",
+    )
     background: str = setting(
         "white",
         "What transparent parts of a picture are laid on. White, as the taggers do; choose another colour where a "

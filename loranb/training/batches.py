@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
 
-from loranb.plan import Plan
+from loranb.plan import BucketPlan, Plan, PlannedImage
 from loranb.settings import Settings
 from loranb.training.caption_treatment import When, treated, varies
 
@@ -19,7 +19,7 @@ from loranb.training.caption_treatment import When, treated, varies
 class Batch:
     """Pictures of one size, shown together."""
 
-    images: tuple[int, ...]  # places in the plan's list of images
+    images: tuple[int, ...]  # places among the pictures that the plan shows
     captions: tuple[str, ...]
     mirrored: tuple[bool, ...]
     seed: int  # of the noise and the timesteps
@@ -47,7 +47,7 @@ def all_captions(plan: Plan, settings: Settings, most: int) -> set[str] | None:
     found: set[str] = set()
     if not varies(settings.captions):  # as it is, or not at all: no need to go through the run
         once = settings.captions.model_copy(update={"dropout": 0.0, "dropout_every_epochs": 0})
-        found = {treated(planned.image.wording, once, Random(0)) for planned in plan.images}
+        found = {treated(planned.image.wording, once, Random(0)) for planned in plan.shown}
         found |= {""} if once != settings.captions else set()
         return found if len(found) <= most else None
     for epoch in range(1, plan.epochs + 1):
@@ -68,7 +68,7 @@ def _showings(plan: Plan, settings: Settings, epoch: int) -> Iterator[Batch]:
         yield Batch(
             images,
             captions=tuple(
-                treated(plan.images[i].image.wording, settings.captions, Random(f"{said} caption {place}"), when)
+                treated(plan.shown[i].image.wording, settings.captions, Random(f"{said} caption {place}"), when)
                 for place, i in enumerate(images)
             ),
             mirrored=tuple(random.random() < 0.5 and settings.dataset.flip for _ in images),
@@ -77,7 +77,7 @@ def _showings(plan: Plan, settings: Settings, epoch: int) -> Iterator[Batch]:
 
 
 def epoch_batches(plan: Plan, seed: int, epoch: int) -> list[tuple[int, ...]]:
-    """Sort an epoch's pictures into batches; each is a list of places in the plan's images.
+    """Sort an epoch's pictures into batches; each is a list of places among those that the plan shows.
 
     As in kohya's trainer: a bucket's pictures are shuffled, cut into batches of which the last may
     be short, and the batches of all buckets are shuffled.
@@ -85,13 +85,31 @@ def epoch_batches(plan: Plan, seed: int, epoch: int) -> list[tuple[int, ...]]:
     random = Random(f"{seed} epoch {epoch}")
     batches: list[tuple[int, ...]] = []
     for bucket in plan.buckets:
-        items = [
-            place
-            for place, planned in enumerate(plan.images)
-            if planned.fit.bucket == bucket.size
-            for _ in range(planned.image.repeats)
-        ]
+        items = [place for place, planned in _of(bucket, plan) for _ in range(planned.image.repeats)]
+        items += _regularisation(bucket, plan, seed, epoch)
         random.shuffle(items)
         batches += [tuple(items[at : at + plan.batch_size]) for at in range(0, len(items), plan.batch_size)]
     random.shuffle(batches)
     return batches
+
+
+def _of(bucket: BucketPlan, plan: Plan, regularisation: bool = False) -> list[tuple[int, PlannedImage]]:
+    """List a bucket's pictures of one kind, with their places."""
+    return [
+        (place, planned)
+        for place, planned in enumerate(plan.shown)
+        if planned.fit.bucket == bucket.size and planned.image.regularisation == regularisation
+    ]
+
+
+def _regularisation(bucket: BucketPlan, plan: Plan, seed: int, epoch: int) -> list[int]:
+    """Choose an epoch's regularisation pictures of a bucket: where the last epoch left off, round and round.
+
+    So each is shown equally often, but for one time at most; kohya's trainer shows the first ones only.
+    """
+    if not bucket.regularisation:
+        return []
+    order = [place for place, planned in _of(bucket, plan, True) for _ in range(planned.image.repeats)]
+    Random(f"{seed} regularisation {bucket.size}").shuffle(order)
+    first = (epoch - 1) * bucket.regularisation
+    return [order[number % len(order)] for number in range(first, first + bucket.regularisation)]

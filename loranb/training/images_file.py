@@ -32,6 +32,7 @@ COLUMNS = (
     "crop",
     "left_out",
     "lines",
+    "regularisation",
 )
 _NAMED = 10  # pictures that are left out, in a warning
 Row = dict[str, str]
@@ -66,6 +67,7 @@ class ImagesFile:
                 row["sha256"],
                 _edit(row),
                 tuple((row.get("lines") or "").splitlines()),
+                bool(row.get("regularisation")),
             )
             for row in self._rows()
             if not row.get("left_out")
@@ -99,8 +101,9 @@ class ImagesFile:
                 "turn": str(image.edit.turn),
                 "crop": " ".join(map(str, image.edit.crop or ())),
                 "lines": "\n".join(image.lines),
+                "regularisation": "yes" if image.regularisation else "",
             }
-            for image, fit in ((planned.image, planned.fit) for planned in plan.images)
+            for image, fit in ((planned.image, planned.fit) for planned in plan.shown)
         ]
 
     def _has_changed(self, row: Row, pictures: Pictures) -> bool:

@@ -9,6 +9,7 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from loranb.families import BaseModel
+from loranb.plan import PlannedImage
 from loranb.settings import NoiseSettings
 from loranb.training.batches import Batch
 from loranb.training.latents import Moments, draw_latents
@@ -26,6 +27,26 @@ class Losses(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Shown:
+    """The pictures that a run shows, as they go into the loss.
+
+    Args:
+        images: those of the plan.
+        moments: what the VAE says of each.
+        prior_loss_weight: how much regularisation pictures count.
+    """
+
+    images: Sequence[PlannedImage]
+    moments: Sequence[Moments]
+    prior_loss_weight: float = 1.0
+
+    def weights(self, places: Sequence[int]) -> Tensor:
+        """Return how much pictures count; (B,)."""
+        prior = [self.images[place].image.regularisation for place in places]
+        return torch.where(torch.tensor(prior), self.prior_loss_weight, 1.0)
+
+
+@dataclass(frozen=True)
 class BatchLoss:
     """Computes the loss of batches; every draw comes from the batch's own seed.
 
@@ -34,7 +55,7 @@ class BatchLoss:
         unet: its U-Net as accelerate has prepared it.
         objective: what is predicted, and how errors count.
         noise: how the noise is made.
-        moments: of every picture of the plan, in its order.
+        shown: the pictures.
         encode: turns captions into conditioning.
         placements: says how the pictures of a batch were cut.
         accelerator: says where and in which precision.
@@ -44,7 +65,7 @@ class BatchLoss:
     unet: Any
     objective: Objective
     noise: NoiseSettings
-    moments: Sequence[Moments]
+    shown: Shown
     encode: Encode
     placements: Placements
     accelerator: Accelerator
@@ -56,7 +77,8 @@ class BatchLoss:
             noisy = self.objective.add_noise(x0, mixed_in, t)
             prediction = self.model.family.denoise(self.unet, noisy, t, self._conditioning(batch))
         error = self.objective.error(prediction.float(), self.objective.target(x0, eps, t), t)
-        return Losses(self.objective.weight(t) * error.flatten(1).mean(1), t)
+        weights = self.objective.weight(t) * self.shown.weights(batch.images).to(t.device)
+        return Losses(weights * error.flatten(1).mean(1), t)
 
     def _conditioning(self, batch: Batch) -> Conditioning:
         """Encode the captions, and say how the pictures were cut to a model that wants to know."""
@@ -67,7 +89,7 @@ class BatchLoss:
     def _drawn(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Draw latents, noise, the noise that is mixed in, and timesteps; on the CPU, so that a GPU sees the same."""
         generator = torch.Generator().manual_seed(batch.seed)
-        x0 = draw_latents([self.moments[i] for i in batch.images], batch.mirrored, generator)
+        x0 = draw_latents([self.shown.moments[i] for i in batch.images], batch.mirrored, generator)
         x0 = x0 * self.model.vae.config.scaling_factor
         eps = torch.randn(x0.shape, generator=generator)
         t = self.objective.sample_timesteps(len(x0), generator)

@@ -22,7 +22,7 @@ from loranb.settings import Settings
 from loranb.training.checkpoint import DTYPES
 from loranb.training.ema import Ema
 from loranb.training.latents import LatentCache, Moments
-from loranb.training.loss import BatchLoss
+from loranb.training.loss import BatchLoss, Shown
 from loranb.training.objectives import noise_schedule, objective_for
 from loranb.training.optimizers import Choice, averaged, choose, learning_rates, make_optimizer
 from loranb.training.placement import Placements
@@ -119,8 +119,9 @@ def prepare(run: Run) -> Generator[Event, None, Prepared]:
         model.unet.compile_repeated_blocks(backend=settings.memory.compile)
     unet, optimizer = accelerator.prepare(model.unet, optimizer)
     unet.train()
-    placements = Placements(horizon.images, settings.model.size_conditioning)
-    loss = BatchLoss(model, unet, objective, settings.noise, moments, encode, placements, accelerator)
+    shown = Shown(horizon.shown, moments, settings.dataset.prior_loss_weight)
+    placements = Placements(horizon.shown, settings.model.size_conditioning)
+    loss = BatchLoss(model, unet, objective, settings.noise, shown, encode, placements, accelerator)
     ready = Prepared(settings, horizon, schedule, accelerator, model, adapter, optimizer, loss, None)
     decay = settings.optimizer.ema
     return replace(ready, ema=Ema(ready.trainable, decay)) if decay else ready
@@ -160,8 +161,8 @@ def _encoded_pictures(
     folder, dataset = run.project.cache / "latents", settings.dataset
     cache = LatentCache(folder, model.vae.float().to(device), dataset.flip, dataset.background)
     moments = []
-    for moment in cache.encode(horizon.images, run.content_hashes()):
+    for moment in cache.encode(horizon.shown, [planned.image.content for planned in horizon.shown]):
         moments.append(moment)
-        yield Preparing("pictures", len(moments), len(horizon.images))
+        yield Preparing("pictures", len(moments), len(horizon.shown))
     model.vae.to("cpu")
     return moments

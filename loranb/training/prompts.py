@@ -55,7 +55,7 @@ def prepare_prompts(model: BaseModel, settings: Settings, plan: Plan, folder: Pa
         for encoder in model.text_encoders.values():
             encoder.train()
         return encode_each_time(model, How.of(settings))
-    captions = all_captions(plan, settings, most=max(MOST_KEPT, 2 * len(plan.images)))
+    captions = all_captions(plan, settings, most=max(MOST_KEPT, 2 * len(plan.shown)))
     if captions is None:  # nearly every one is new: keeping them would fill the disk
         return torch.no_grad()(encode_each_time(model, How.of(settings)))
     look_up = encode_once(model, How.of(settings), captions, folder)

@@ -111,7 +111,7 @@ def _gradients(ready: Prepared, batches: list[Batch], told: EpochLosses) -> floa
         loss = weighted.mean()
         ready.accelerator.backward(loss / len(batches))
         losses.append(loss.item())
-        told.add(weighted, timesteps, [ready.horizon.images[i].image.folder for i in batch.images])
+        told.add(weighted, timesteps, [ready.horizon.shown[i].image.folder for i in batch.images])
     return sum(losses) / len(losses)
 
 

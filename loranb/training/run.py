@@ -4,8 +4,8 @@
 
     runs/NAME/
       settings.toml   every setting, blanks filled in
-      images.csv      every picture: path, sha256, size, bucket, repeats, caption, how it is turned and cropped;
-                      why it is left out, where it is
+      images.csv      every picture: path, sha256, size, bucket, repeats, caption, how it is turned and cropped,
+                      whether it is for regularisation; why it is left out, where it is
       events.jsonl    what happened
       log.txt         what the training process printed
       stop            asks for a stop, while it exists
@@ -62,7 +62,7 @@ class Run:
         found = collect(project.img)
         found.check()
         images = found.images
-        plan = planning.plan(settings, images)
+        plan = planning.plan(settings, found.all)
         settings = fill_blanks(settings, project.next_version(), images)
         name = settings.saving.name
         if problems := _problems(settings):
