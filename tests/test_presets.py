@@ -9,6 +9,7 @@ from loranb.errors import SettingsError
 from loranb.plan import plan
 from loranb.settings import Settings, fields, preset_about, presets
 from loranb.settings.advice import advice
+from loranb.settings.conflicts import conflicts
 from loranb.settings.optimizers import parse_arguments
 
 TEN = [TrainingImage(Path(f"{i}.png"), 1024, 1024, 20, "a woman", "20_rihanna_woman") for i in range(10)]
@@ -34,6 +35,11 @@ def test_nothing_in_a_preset_is_unwise(name):
     assert [said.words for said in advice(Settings.preset(name))] == []
 
 
+@pytest.mark.parametrize("name", presets())
+def test_nothing_in_a_preset_excludes_something_else(name):
+    assert conflicts(Settings.preset(name)) == []
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("kind", ["face", "person", "object", "style"])
 def test_each_family_has_each_kind_and_its_variant_for_a_free_gpu(family, kind):
@@ -45,7 +51,11 @@ def test_the_face_preset_is_the_guides(family):
     settings = Settings.preset(f"{family}_face")
     assert settings.dataset.resolution == FAMILIES[family]
     assert (settings.length.batch_size, settings.length.epochs, settings.saving.every_epochs) == (5, 100, 5)
-    assert (settings.optimizer.name, settings.memory.precision) == ("AdamW", "bf16")
+    assert (settings.optimizer.name, settings.memory.precision, settings.memory.lora_precision) == (
+        "AdamW",
+        "bf16",
+        "bf16",
+    )
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -83,14 +83,12 @@ def rates(reading: Reading) -> None:
     reading.assign("unet_lr" if reading.says("unet_lr") else "learning_rate", RATE, unet or text)
     reading.done("unet_lr", RATE)
     reading.assign("network_train_unet_only", "lora.text_encoder", not only_unet)
+    reading.assign("network_train_text_encoder_only", "lora.unet", only_unet or not only_text)
     if only_unet:
         reading.done("text_encoder_lr", "lora.text_encoder")
         _untrained_text(reading, text)
     else:
         reading.assign("text_encoder_lr", OF_TEXT, text)
-    reading.done("network_train_text_encoder_only", "lora.text_encoder")
-    if only_text:
-        _only_text(reading)
     if reading.says("unet_lr"):
         reading.ignore("learning_rate", "unet_lr and text_encoder_lr win over it, as in kohya's trainer.")
     reading.done("learning_rate", RATE)
@@ -110,14 +108,6 @@ def _untrained_text(reading: Reading, rate: float) -> None:
             "began with 0, so it may not be meant. Switch lora.text_encoder on to train it.",
             {"lora.text_encoder": True},
         )
-
-
-def _only_text(reading: Reading) -> None:
-    reading.advise(
-        "The file trains the text encoder only. loranb trains the U-Net too; a rate that suits it is "
-        "optimizer.learning_rate = 1e-4.",
-        {RATE: 1e-4},
-    )
 
 
 def schedule(reading: Reading) -> None:

@@ -2,8 +2,8 @@
 
 import re
 
-from loranb.interop._reading import Reading, by_key
-from loranb.settings.declaration import SettingField
+from loranb.interop._reading import Reading
+from loranb.settings import fields
 
 _OTHER_MODELS = {  # by the word that stands in the form's switches and in the names of network modules
     "flux": "Flux",
@@ -29,12 +29,9 @@ _KINDS = {  # the form's words, sd-scripts' modules and lycoris' algorithms, in 
     "networks.lokr": "lokr",
     "lokr": "lokr",
 }
-NAMES = {"lora": "LoRA", "locon": "LoCon", "loha": "LoHa", "lokr": "LoKr", "dora": "DoRA"}
-ARGUMENTS_OF_KINDS = (
-    *("conv_dim", "conv_alpha", "conv_block_dims", "conv_block_alphas", "factor", "bypass_mode", "dora_wd", "use_cp"),
-    *("use_tucker", "use_scalar", "rank_dropout_scale", "constrain", "constraint", "rescaled", "train_norm", "unit"),
-    *("decompose_both", "train_on_input", "LyCORIS_preset", "preset", "full_matrix"),
-)
+TYPE, CONV = "lora.type", ("conv_dim", "conv_alpha")
+_OF_LYCORIS = ("factor", "decompose_both", "rs_lora", "dora_wd")
+_OF_OTHERS = (*CONV, *_OF_LYCORIS, "conv_block_dims", "conv_block_alphas")
 _PLAIN = "kohya's form does not send it with LoRA_type = Standard."
 
 
@@ -44,37 +41,38 @@ def refusals(reading: Reading) -> list[str]:
 
 
 def network(reading: Reading) -> None:
-    """Read which kind of network is trained."""
+    """Read which kind of network is trained, and leave out what is not sent with it."""
     key = "LoRA_type" if reading.says("LoRA_type") else "network_module"
-    of_kind, kind = _field(), kind_of(reading)
-    if of_kind is not None:
-        reading.assign(key, of_kind.path, kind)
-    for name in ("LoRA_type", "network_module", "algo"):
-        reading.ignore(name, "blank, or said by another key: it is a plain LoRA.") if not reading.says(name) else None
-        if reading.says(name):
-            reading.mapped[reading.source.names[name]] = of_kind.path if of_kind is not None else "lora.rank"
-            reading.left.pop(name, None)
-    if kind == "lora" and reading.of_form:
-        for name in ARGUMENTS_OF_KINDS:
-            reading.ignore(name, _PLAIN)
+    kind = kind_of(reading)
+    if kind in ("lora", "locon") and reading.of_form and not _of_lycoris(reading):
+        left_out = _OF_OTHERS if kind == "lora" else _OF_LYCORIS
+        for name in left_out:
+            reading.ignore(name, _PLAIN if kind == "lora" else "kohya's own LoCon has no such argument.")
+    reading.assign(key, TYPE, "lora" if kind == "locon" else kind)
+    for name in ("LoRA_type", "network_module", "algo", "dora_wd"):
+        if reading.says(name) and not (name == "dora_wd" and kind != "dora"):
+            reading.done(name, TYPE)
+        reading.ignore(name, "the kind of network is said by another key.")
+    if kind != "lora" and not reading.number("conv_dim"):
+        reading.ignore("conv_alpha", "it is used with conv_dim, which is off.")
 
 
 def kind_of(reading: Reading) -> str:
-    """Name the kind of network by loranb's word; "" for one that it doesn't know."""
+    """Name the kind of network: lora, locon, dora, loha or lokr; "" for one that loranb doesn't train."""
     given = str(reading.value("LoRA_type") or reading.value("network_module") or "standard").strip().lower()
     if given == "lycoris.kohya":
         given = str(reading.value("algo") or "lora").strip().lower()
         given = "locon" if given == "lora" else given
     kind = _KINDS.get(given, "")
-    if kind in ("lora", "locon") and reading.flag("dora_wd"):
+    if kind == "locon" and _of_lycoris(reading) and reading.flag("dora_wd"):
         return "dora"
     if kind == "lora" and not reading.of_form and reading.number("conv_dim"):
         return "locon"  # networks.lora becomes one by that argument
     return kind
 
 
-def _field() -> SettingField | None:
-    return next((by_key()[key] for key in ("LoRA_type", "network_module") if key in by_key()), None)
+def _of_lycoris(reading: Reading) -> bool:
+    return "lycoris" in str(reading.value("LoRA_type") or reading.value("network_module") or "").lower()
 
 
 def _models(reading: Reading) -> list[str]:
@@ -95,15 +93,14 @@ def _models(reading: Reading) -> list[str]:
 
 
 def _networks(reading: Reading) -> list[str]:
-    if _models(reading):
+    if _models(reading) or kind_of(reading) in ("locon", *_trained()):
         return []
     key = "LoRA_type" if reading.says("LoRA_type") else "algo" if reading.says("algo") else "network_module"
-    of_kind = _field()
-    known = of_kind.choices if of_kind is not None else ("lora",)
-    if kind_of(reading) in known:
-        return []
-    names = ", ".join(NAMES.get(kind, kind) for kind in known)
     return [
-        f"{key} = {reading.value(key)!r} is not a network that loranb trains. Choose one of: {names}. A plain LoRA "
-        "(LoRA_type = 'Standard') with a higher rank holds as much."
+        f"{key} = {reading.value(key)!r} is not a network that loranb trains. Choose one of: LoRA (LoRA_type = "
+        "'Standard'), LoCon, DoRA, LoHa or LoKr. A plain LoRA with a higher rank holds as much."
     ]
+
+
+def _trained() -> tuple[str, ...]:
+    return next(field for field in fields() if field.path == TYPE).choices

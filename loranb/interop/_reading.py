@@ -61,6 +61,9 @@ class Reading:
             self._settings = self._settings.assign(path, value)
         except SettingsError as error:
             nearest = _nearest(path, value)
+            if value == 0:
+                self.ignore(key, f"0 says nothing here; {path} keeps its default.")
+                return False
             if nearest in (None, value) or not self.assign(key, path, nearest):
                 self.ignore(key, f"{error.problems[0]} The default is kept.")
                 return False
@@ -131,7 +134,7 @@ def converted(field: SettingField, key: str, value: Any) -> Any:
     if field.kind is tuple:
         lines = value if isinstance(value, list | tuple) else str(value).splitlines()
         return tuple(str(line).strip() for line in lines if str(line).strip())
-    return str(value).strip()
+    return str(value).strip() if field.choices else str(value)
 
 
 _WORDS = ("true", "false")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from loranb.errors import SettingsError
-from loranb.interop import _learning, _model, _network, _rest
+from loranb.interop import _learning, _model, _network, _precision, _rest
 from loranb.interop._absent import ABSENT
 from loranb.interop._ignored import LACKING, why_ignored
 from loranb.interop._reading import Reading, as_flag, as_number, by_key, converted
@@ -27,6 +27,9 @@ _CONVERTERS: Sequence[Callable[[Reading], None]] = (
     _learning.optimizer,
     _learning.rates,
     _learning.schedule,
+    _precision.precision,
+    _precision.compiling,
+    _precision.stopping,
     _rest.length,
     _rest.resolution,
     _rest.noise,

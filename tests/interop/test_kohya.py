@@ -230,6 +230,54 @@ def test_every_argument_of_sd_scripts_is_known_and_said_to_be_mapped_or_ignored(
     assert key in found.mapped or key in found.ignored or key == "network_args"
 
 
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [  # type, rank of the convolutions, DoRA only from LyCORIS; with Standard the form sends none of them
+        ({"LoRA_type": "Standard", "conv_dim": 8, "dora_wd": True, "factor": 4}, ("lora", None, -1)),
+        ({"LoRA_type": "Kohya LoCon", "conv_dim": 8, "factor": 4}, ("lora", 8, -1)),
+        ({"LoRA_type": "LyCORIS/LoCon", "conv_dim": 8, "dora_wd": True}, ("dora", 8, -1)),
+        ({"LoRA_type": "LyCORIS/LoHa", "conv_dim": 0, "factor": -1}, ("loha", None, -1)),
+        ({"LoRA_type": "LyCORIS/LoKr", "conv_dim": 4, "factor": 8}, ("lokr", 4, 8)),
+    ],
+)
+def test_the_network_is_the_forms(of_form, given, expected):
+    assert values(of_form(**given), "lora.type", "lora.conv_rank", "lora.factor") == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('network_module = "networks.lora"', ("lora", None)),
+        ('network_module = "networks.lora"\nnetwork_args = ["conv_dim=4", "conv_alpha=1"]', ("lora", 4)),
+        ('network_module = "lycoris.kohya"\nnetwork_args = ["algo=loha", "conv_dim=4"]', ("loha", 4)),
+        ('network_module = "lycoris.kohya"\nnetwork_args = ["algo=lora", "dora_wd=True"]', ("dora", None)),
+        ('network_module = "networks.lokr"', ("lokr", None)),
+    ],
+)
+def test_the_network_is_sd_scripts(of_scripts, text, expected):
+    assert values(of_scripts(text), "lora.type", "lora.conv_rank") == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "path", "expected"),
+    [
+        ({"full_bf16": True}, "memory.lora_precision", "bf16"),
+        ({"full_fp16": "True"}, "memory.lora_precision", "fp16"),
+        ({"full_fp16": False}, "memory.lora_precision", "fp32"),
+        ({"fp8_base": True}, "memory.base", "fp8"),
+        ({"gradient_checkpointing": True}, "memory.gradient_checkpointing", "full"),
+        ({"dynamo_backend": "inductor"}, "memory.compile", "inductor"),
+        ({"dynamo_backend": "tensorrt"}, "memory.compile", "no"),
+        ({"v_parameterization": True}, "objective.predicts", "v_prediction"),
+        ({"stop_text_encoder_training_pct": 40}, "optimizer.text_encoder_stop", 40),
+        ({"unet_lr": 0, "text_encoder_lr": 1e-4}, "lora.unet", False),
+        ({"unet_lr": 1e-4, "text_encoder_lr": 1e-4}, "lora.unet", True),
+    ],
+)
+def test_switches_become_what_they_choose(of_form, given, path, expected):
+    assert values(of_form(**given), path) == (expected,)
+
+
 def test_every_key_that_a_setting_declares_is_read_or_has_its_reason(of_form):
     declared = {field.kohya for field in fields() if field.kohya}
     found = of_form(**dict.fromkeys(declared, ""))
