@@ -41,6 +41,7 @@ class BaseModelBox(w.VBox):
         self._source = source
         there = here(source) if is_on_hub(source) else None
         self.about.value = _told(source, there)
+        self.layout.display = "flex" if self.about.value or self._follower.running else "none"
         missing = is_on_hub(source) and there is None
         self.fetch.layout.display = "" if missing and not self._follower.running else "none"
 

@@ -82,6 +82,7 @@ class Form(w.VBox):
         self.length: LengthControl | None = None
         self._plan: Plan | None = None
         self._body = w.VBox([self.results], layout=w.Layout(width="100%"))
+        self._body.add_class("lb-scroll")  # so that the plan stays beside what is being changed
         super().__init__([self.search, self.chooser, self.notice, self._body], layout=w.Layout(width="100%"))
         self._search()
 
@@ -111,6 +112,10 @@ class Form(w.VBox):
             self.length.show(self._settings.length, plan)
         for row in self.rows.made.values():
             row.warn(self._conflict(row.field))
+        wrong = {path.partition(".")[0] for said in (*conflicts, *self.problems) for path in mentioned(said)}
+        icons = tuple("exclamation-triangle" if group in wrong else "" for _, group in self.chooser.options)
+        if icons != tuple(self.chooser.icons):
+            self.chooser.icons = icons
 
     def apply(self, changes: Mapping[str, Any]) -> None:
         """Change settings as if all of it had been typed at once.

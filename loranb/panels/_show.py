@@ -88,6 +88,8 @@ STYLE = """<style>
 .loranb .lb-length { font-size: 15px; font-weight: 600; padding: 4px 0; font-variant-numeric: tabular-nums; }
 .loranb .lb-unfold { background: none; box-shadow: none; text-align: left; border: 0; padding-left: 2px; }
 .loranb .lb-unfold:focus-visible, .loranb .lb-link:focus-visible { outline: 2px solid #1e88e5; }
+.loranb .lb-scroll { max-height: 780px; overflow-y: auto; display: block; }
+.loranb .lb-chooser .widget-toggle-button i[class*="fa-"] { margin-left: 6px; }
 .loranb .lb-wrong { font-size: 12px; color: #d32f2f; overflow-wrap: anywhere; }
 .loranb .lb-chooser .widget-toggle-button { border-radius: 14px; margin: 2px; box-shadow: none; }
 .loranb .lb-chooser .widget-toggle-button.mod-active

@@ -111,6 +111,7 @@ def test_what_is_unwise_is_mended_and_what_is_wrong_is_led_to(page):
     page.field("Rank").locator("input").fill("many")
     page.until(lambda: "Not saved: lora.rank" in page.text())
     page.press("Loss")
+    page.until(lambda: page.field("Min SNR gamma").is_visible())
     page.picture("wrong")
     page.page.locator(".lb-aside .lb-link:visible", has_text="rank").first.click()
     page.until(lambda: page.focused() == "lora.rank")
@@ -120,6 +121,7 @@ def test_what_is_unwise_is_mended_and_what_is_wrong_is_led_to(page):
 
 def test_experts_settings_unfold_by_key(page):
     page.press("Learning")
+    page.until(lambda: page.field("Schedule").is_visible())
     page.page.locator(".lb-unfold:visible", has_text="For experts").focus()
     page.keys("Enter")
     page.until(lambda: page.field("Schedule cycles").is_visible())

@@ -93,17 +93,13 @@ def test_what_cannot_run_is_said_at_once_with_the_names_of_the_settings(form, dr
     form.form.rows["samples.prompts"].input.value = "a castle --s many"
     form.form.rows["model.base"].input.value = "/nowhere/at/all.safetensors"
     form.form.rows["saving.name"].input.value = "a/b"
-    for path in (
-        "lora.rank",
-        "objective.timestep_min",
-        "optimizer.args",
-        "samples.prompts",
-        "model.base",
-        "saving.name",
-    ):
+    wrong = ("lora.rank", "objective.timestep_min", "optimizer.args", "samples.prompts", "model.base", "saving.name")
+    for path in wrong:
         assert path in told(form)
         assert "lb-wrong" in form.form.rows[path].hint.value
     assert drawn_project.settings().model.base == "/nowhere/at/all.safetensors"  # kept: the disk may be mounted later
+    marks = zip(form.form.chooser.options, form.form.chooser.icons, strict=True)
+    assert {group for (_, group), icon in marks if icon} == {path.partition(".")[0] for path in wrong}
     form.form.rows["saving.name"].input.value = ""
     assert "saving.name" not in told(form)
     assert "lb-wrong" not in form.form.rows["saving.name"].hint.value
