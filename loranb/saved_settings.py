@@ -83,6 +83,12 @@ def taken_over(settings: Settings, present: Settings) -> Settings:
     return settings.assign_all({field.path: field.of(present) for field in fields() if field.own})
 
 
+def joined(settings: Settings, present: Settings) -> Settings:
+    """Return settings to go on with: `settings`, and of `present` what belongs to the project and is blank in them."""
+    own = [field for field in fields() if field.own and field.of(settings) == field.default]
+    return settings.assign_all({field.path: field.of(present) for field in own})
+
+
 def differences(old: Settings, new: Settings) -> dict[str, tuple[Any, Any]]:
     """Return the settings that differ, by path, with both values."""
     pairs = {field.path: (field.of(old), field.of(new)) for field in fields()}

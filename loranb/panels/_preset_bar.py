@@ -23,10 +23,17 @@ class PresetBar(w.VBox):
         project: whose runs are offered.
         read: gives the settings as they are now.
         put: called with settings to go on with.
+        go_to: called with the setting whose field is to be shown.
     """
 
-    def __init__(self, project: Project, read: Callable[[], Settings], put: Callable[[Settings], None]):
-        self._project, self._read, self._put = project, read, put
+    def __init__(
+        self,
+        project: Project,
+        read: Callable[[], Settings],
+        put: Callable[[Settings], None],
+        go_to: Callable[[str], None],
+    ):
+        self._project, self._read, self._put, self._go_to = project, read, put, go_to
         self._before: list[Settings] = []  # what was replaced, the last at the end
         self.notice, self.about = w.HTML(), w.HTML()
         self.choice = w.Dropdown(layout=w.Layout(width="260px"))
@@ -67,7 +74,7 @@ class PresetBar(w.VBox):
         self.back.layout.display = "" if self._before else "none"
 
     def _file_box(self) -> list[w.Widget]:
-        self.file_box = FileBox(self._project, self._read, self.replace, self.refresh)
+        self.file_box = FileBox(self._project, self._read, self.replace, self.refresh, self._go_to)
         return [self.file_box]
 
     def _chosen(self) -> None:

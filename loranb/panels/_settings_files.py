@@ -1,4 +1,4 @@
-"""Settings as files: saved under a name, and opened."""
+"""Settings as files: saved under a name, opened, imported from kohya's tools."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,10 +7,12 @@ import ipywidgets as w
 
 from loranb.errors import SettingsError
 from loranb.files import write_bytes
+from loranb.interop import kohya
 from loranb.panels import _platform
+from loranb.panels._import_report import ImportReport
 from loranb.panels._show import message, shown, small
 from loranb.project import Project
-from loranb.saved_settings import save_as, taken_over
+from loranb.saved_settings import is_settings_file, joined, save_as, taken_over
 from loranb.settings import Settings
 
 
@@ -22,6 +24,7 @@ class FileBox(w.VBox):
         read: gives them as they are now.
         replace: called with settings to go on with, and what to say of them.
         saved: called after a file was saved.
+        go_to: called with the setting whose field is to be shown.
     """
 
     def __init__(
@@ -30,23 +33,31 @@ class FileBox(w.VBox):
         read: Callable[[], Settings],
         replace: Callable[[Settings, str], None],
         saved: Callable[[], None],
+        go_to: Callable[[str], None],
     ):
         self._project, self._read, self._replace, self._saved = project, read, replace, saved
         self.notice = w.HTML()
         self.name = w.Text(placeholder="a name, such as my faces", layout=w.Layout(width="220px"))
         self.save_it = w.Button(description="Save", icon="save", layout=w.Layout(width="auto"))
         self.save_it.on_click(shown(lambda _: self._save(), self.notice))
-        self.path = w.Text(placeholder="path of a .toml", layout=w.Layout(flex="1 1 220px", width="auto"))
+        self.path = w.Text(
+            placeholder="path of a .toml, or of a .json of kohya_ss", layout=w.Layout(flex="1 1 220px", width="auto")
+        )
         self.read_file = w.Button(description="Open", icon="folder-open", layout=w.Layout(width="auto"))
         self.read_file.on_click(shown(lambda _: self._open(Path(self.path.value.strip()).expanduser()), self.notice))
-        self.upload = w.FileUpload(accept=".toml", description="Upload", layout=w.Layout(width="auto"))
+        self.upload = w.FileUpload(accept=".toml,.json", description="Upload", layout=w.Layout(width="auto"))
         self.upload.observe(shown(lambda _: self._uploaded(), self.notice), "value")
         rows = [
             _row("Save for other projects", self.name, self.save_it),
-            _row("Open a settings file", self.path, self.read_file, self.upload),
+            _row("Open or import a file", self.path, self.read_file, self.upload),
         ]
-        hint = "Name, prompts and notes belong to this project: they are neither saved nor replaced."
-        super().__init__([*rows, w.HTML(small(hint)), self.notice], layout=w.Layout(width="100%"))
+        hint = (
+            "Files that can be opened: loranb's settings, presets of kohya_ss of every age, sd-scripts' arguments. "
+            "Name, prompts and metadata belong to this project: they are not saved, and only an import that has its "
+            "own replaces them."
+        )
+        self.report = ImportReport(go_to, lambda changes: replace(read().assign_all(changes), ""))
+        super().__init__([*rows, w.HTML(small(hint)), self.notice, self.report], layout=w.Layout(width="100%"))
 
     def _save(self) -> None:
         path = save_as(self.name.value, self._read())
@@ -55,9 +66,15 @@ class FileBox(w.VBox):
         self.notice.value = message("good", f"Saved as {path}; it is in the list “Start from” of every project.")
 
     def _open(self, path: Path) -> None:
+        self.report.clear()
         if not path.is_file():
             raise SettingsError([f"{path} is no file; give the path of a settings file."])
-        self._replace(taken_over(Settings.load(path), self._read()), f"Opened {path.name}.")
+        if is_settings_file(path):
+            self._replace(taken_over(Settings.load(path), self._read()), f"Opened {path.name}.")
+            return
+        found = kohya.read(path)
+        self._replace(joined(found.settings, self._read()), f"Imported {path.name}.")
+        self.report.show(found, path.name)
 
     def _uploaded(self) -> None:
         for name, content in _platform.uploaded_files(self.upload):

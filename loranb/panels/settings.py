@@ -40,7 +40,7 @@ class SettingsPanel(Panel):
         self.mend = _button("Put the file aside and start from the defaults", "file-o", "360px")
         self.base = BaseModelBox(lambda: None)
         self.form = Form(project.settings, self._keep, known_values(), {"model.base": self.base})
-        self.start = PresetBar(project, project.settings, self._put)
+        self.start = PresetBar(project, project.settings, self._put, self.form.go_to)
         self.start.row.children = [*self.start.row.children, self.again, self.saved]
         self.advice, self.plan = AdviceView(self.form.go_to, self._mend), PlanView()
         self.again.on_click(shown(lambda _: self.refresh(), self.notice))

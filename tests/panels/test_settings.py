@@ -1,4 +1,6 @@
+import json
 import time
+from datetime import UTC, datetime
 
 import pytest
 
@@ -182,6 +184,65 @@ def test_a_settings_file_is_opened_by_its_path(form, drawn_project, tmp_path):
     form.start.file_box.path.value = str(tmp_path / "nowhere.toml")
     form.start.file_box.read_file.click()
     assert "is no file" in form.start.file_box.notice.value
+
+
+PRESET = {
+    "LoRA_type": "Standard",
+    "network_dim": "24",
+    "network_alpha": 12,
+    "unet_lr": 0.0002,
+    "epoch": "6",
+    "max_train_steps": "",
+    "optimizer": "AdamW8bit",
+    "lr_scheduler": "cosine",
+    "train_batch_size": 2,
+    "max_resolution": "768,768",
+    "output_name": "from_kohya",
+    "gpu_ids": "",
+    "no_such_key_at_all": "<b>1</b>",
+}
+
+
+def test_a_preset_of_kohyas_form_is_imported_and_reported(form, drawn_project, tmp_path):
+    before = drawn_project.settings().assign_all({"metadata.title": "Castles"})
+    before.save(drawn_project.settings_file)
+    (tmp_path / "theirs.json").write_text(json.dumps(PRESET))
+    form.start.files.unfold()
+    box = form.start.file_box
+    box.path.value = str(tmp_path / "theirs.json")
+    box.read_file.click()
+    now = drawn_project.settings()
+    assert (now.lora.rank, now.lora.alpha, now.length.batch_size, now.dataset.resolution) == (24, 12, 2, 768)
+    assert now.optimizer.name == "AdamW8bit"
+    assert now.saving.name == "from_kohya"  # the file has a name of its own
+    assert now.metadata.title == "Castles"  # and no title
+    for said in ("network_dim", "lora.rank", "gpu_ids", "1 are unknown: no_such_key_at_all"):
+        assert said in box.report.said.value
+    form.start.back.click()
+    assert drawn_project.settings() == before
+
+
+def test_an_uploaded_preset_is_imported_as_one_opened_by_its_path(form, drawn_project):
+    form.start.files.unfold()
+    box = form.start.file_box
+    content = json.dumps(PRESET).encode()
+    file = {"name": "theirs.json", "type": "", "size": len(content), "content": memoryview(content)}
+    if isinstance(box.upload.value, dict):  # ipywidgets 7
+        box.upload.set_trait("value", {"theirs.json": {"metadata": {}, "content": content}})
+    else:
+        box.upload.value = (file | {"last_modified": datetime.now(UTC)},)
+    assert drawn_project.settings().lora.rank == 24
+    assert "taken over" in box.report.said.value
+
+
+def test_a_file_for_another_kind_of_model_is_refused_and_changes_nothing(form, drawn_project, tmp_path):
+    before = drawn_project.settings()
+    (tmp_path / "flux.json").write_text(json.dumps(PRESET | {"LoRA_type": "Flux1"}))
+    form.start.files.unfold()
+    form.start.file_box.path.value = str(tmp_path / "flux.json")
+    form.start.file_box.read_file.click()
+    assert "Flux1" in form.start.file_box.notice.value
+    assert drawn_project.settings() == before
 
 
 def test_what_an_earlier_run_was_trained_with_can_be_used_again(drawn_project):
