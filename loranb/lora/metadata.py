@@ -114,7 +114,6 @@ def _kohya(settings: Settings, plan: Plan, base: Mapping[str, str], moment: Mome
         "ss_max_train_steps": plan.steps,
         "ss_batch_size_per_device": plan.batch_size,
         "ss_total_batch_size": plan.batch_size * plan.gradient_accumulation,
-        "ss_cache_latents": True,
         "ss_dataset_dirs": _folders(plan.images),
         "ss_reg_dataset_dirs": _folders(plan.regularisation),
         "ss_tag_frequency": {

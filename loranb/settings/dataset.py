@@ -1,8 +1,13 @@
 """The declarations of how pictures are shown."""
 
+from typing import Any, Literal
+
 from pydantic import field_validator
 
 from loranb.settings.declaration import Group, setting
+
+Interpolation = Literal["auto", "lanczos", "bicubic", "bilinear", "area", "nearest"]
+_ALSO = {"cubic": "bicubic", "linear": "bilinear"}  # kohya's other names
 
 
 class DatasetSettings(Group):
@@ -74,6 +79,52 @@ class DatasetSettings(Group):
         kohya="flip_aug",
         ss="ss_flip_aug",
     )
+    random_crop: bool = setting(
+        False,
+        "Cut what doesn't fit the bucket off at a place drawn anew at each showing, instead of evenly at both ends. "
+        "Shows more of pictures that lose much; what matters may be cut off now and then. Pictures are then encoded "
+        "at each step.",
+        advanced=True,
+        kohya="random_crop",
+        ss="ss_random_crop",
+    )
+    colour: bool = setting(
+        False,
+        "Change the colours a little in a third of the showings: the hue, or how bright the middle tones are. Keeps "
+        "the LoRA from learning one cast of light; not for what is known by its colours. Pictures are then encoded "
+        "at each step.",
+        advanced=True,
+        kohya="color_aug",
+        ss="ss_color_aug",
+    )
+    interpolation: Interpolation = setting(
+        "auto",
+        "How pictures are scaled. auto: by area when they shrink, by Lanczos when they grow, as kohya's trainer does; "
+        "lanczos is the sharpest, bicubic and bilinear softer; area averages; nearest keeps the hard edges of pixel "
+        "art.",
+        advanced=True,
+        kohya="resize_interpolation",
+        ss="ss_resize_interpolation",
+    )
+    cache_latents: bool = setting(
+        True,
+        "Encode each picture once, before training, and keep the result in the project's cache; other runs find it "
+        "there. Off encodes it at each step: slower, and the VAE stays in the GPU's memory. Pictures that are cut or "
+        "coloured by chance are encoded at each step whatever this says.",
+        advanced=True,
+        kohya="cache_latents",
+        ss="ss_cache_latents",
+    )
+    vae_batch_size: int = setting(
+        1,
+        "How many pictures of one size are encoded at once. More is quicker on a large GPU and needs memory; 1, as "
+        "kohya's trainer has it, fits everywhere.",
+        unit="pictures",
+        ge=1,
+        le=256,
+        advanced=True,
+        kohya="vae_batch_size",
+    )
     regularisation: bool = setting(
         True,
         "Show the pictures of the project's reg folder too, where there is one: ordinary pictures of the class, in an "
@@ -98,6 +149,11 @@ class DatasetSettings(Group):
         unit="a colour's name or #rrggbb",
         advanced=True,
     )
+
+    @field_validator("interpolation", mode="before")
+    @classmethod
+    def _by_another_name(cls, value: Any) -> Any:
+        return _ALSO.get(value, value) if isinstance(value, str) else value
 
     @field_validator("background")
     @classmethod

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
 
+from loranb.dataset.augmentation import Colour, Look, draw_colour, draw_crop
 from loranb.plan import BucketPlan, Plan, PlannedImage
-from loranb.settings import Settings
+from loranb.settings import DatasetSettings, Settings
 from loranb.training.caption_treatment import When, treated, varies
 
 
@@ -23,6 +24,7 @@ class Batch:
     captions: tuple[str, ...]
     mirrored: tuple[bool, ...]
     seed: int  # of the noise and the timesteps
+    looks: tuple[Look, ...] = ()  # how each is cut and coloured; none where all are as they are, cut about the centre
 
 
 def epoch_steps(plan: Plan, settings: Settings, first: int) -> Iterator[tuple[int, list[Batch], bool]]:
@@ -73,7 +75,22 @@ def _showings(plan: Plan, settings: Settings, epoch: int) -> Iterator[Batch]:
             ),
             mirrored=tuple(random.random() < 0.5 and settings.dataset.flip for _ in images),
             seed=random.getrandbits(62),
+            looks=_looks(plan, settings.dataset, images, said),
         )
+
+
+def _looks(plan: Plan, dataset: DatasetSettings, images: tuple[int, ...], said: str) -> tuple[Look, ...]:
+    """Draw how pictures are cut and coloured this time, where that changes."""
+    if not dataset.random_crop and not dataset.colour:
+        return ()
+    fits = [plan.shown[image].fit for image in images]
+    return tuple(
+        Look(
+            draw_crop(fit, Random(f"{said} crop {place}")) if dataset.random_crop else fit.crop,
+            draw_colour(Random(f"{said} colour {place}")) if dataset.colour else Colour(),
+        )
+        for place, fit in enumerate(fits)
+    )
 
 
 def epoch_batches(plan: Plan, seed: int, epoch: int) -> list[tuple[int, ...]]:

@@ -12,7 +12,7 @@ from loranb.families import BaseModel
 from loranb.plan import PlannedImage
 from loranb.settings import NoiseSettings
 from loranb.training.batches import Batch
-from loranb.training.latents import Moments, draw_latents
+from loranb.training.latents import MomentsOf, draw_latents
 from loranb.training.noise import perturb, shape_noise
 from loranb.training.objectives import Objective
 from loranb.training.placement import Placements
@@ -32,12 +32,12 @@ class Shown:
 
     Args:
         images: those of the plan.
-        moments: what the VAE says of each.
+        moments: what the VAE says of those of a batch.
         prior_loss_weight: how much regularisation pictures count.
     """
 
     images: Sequence[PlannedImage]
-    moments: Sequence[Moments]
+    moments: MomentsOf
     prior_loss_weight: float = 1.0
 
     def weights(self, places: Sequence[int]) -> Tensor:
@@ -89,7 +89,7 @@ class BatchLoss:
     def _drawn(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Draw latents, noise, the noise that is mixed in, and timesteps; on the CPU, so that a GPU sees the same."""
         generator = torch.Generator().manual_seed(batch.seed)
-        x0 = draw_latents([self.shown.moments[i] for i in batch.images], batch.mirrored, generator)
+        x0 = draw_latents(self.shown.moments(batch), batch.mirrored, generator)
         x0 = x0 * self.model.vae.config.scaling_factor
         eps = torch.randn(x0.shape, generator=generator)
         t = self.objective.sample_timesteps(len(x0), generator)

@@ -30,20 +30,24 @@ class Placements:
 
     def __call__(self, batch: Batch) -> list[View]:
         """Return the view of each picture of a batch."""
-        shown = zip(batch.images, batch.mirrored, strict=True)
-        view = kohya_view if self.told == "kohya" else cut_view
-        return [view(self.images[i].image.size, self.images[i].fit, mirrored) for i, mirrored in shown]
+        planned = [self.images[place] for place in batch.images]
+        if self.told == "kohya":
+            return [kohya_view(one.image.size, one.fit, m) for one, m in zip(planned, batch.mirrored, strict=True)]
+        crops = [look.crop for look in batch.looks] or [one.fit.crop for one in planned]
+        shown = zip(planned, crops, batch.mirrored, strict=True)
+        return [cut_view(one.image.size, one.fit, mirrored, crop) for one, crop, mirrored in shown]
 
 
-def cut_view(size: Size, fit: Fit, mirrored: bool = False) -> View:
+def cut_view(size: Size, fit: Fit, mirrored: bool = False, crop: tuple[int, int] | None = None) -> View:
     """Say how a picture was really cut.
 
     Args:
         size: of the picture as it is read.
         fit: how it goes into its bucket.
         mirrored: whether it is shown mirrored; its left is then what was its right.
+        crop: left and top of the cut; None for about the centre.
     """
-    left, top = fit.crop
+    left, top = crop or fit.crop
     return View(size, (fit.resized[0] - fit.bucket[0] - left if mirrored else left, top), fit.bucket)
 
 

@@ -21,10 +21,10 @@ from loranb.plan import Plan, plan
 from loranb.settings import Settings
 from loranb.training.checkpoint import DTYPES
 from loranb.training.ema import Ema
-from loranb.training.latents import LatentCache, Moments
 from loranb.training.loss import BatchLoss, Shown
 from loranb.training.objectives import noise_schedule, objective_for
 from loranb.training.optimizers import Choice, averaged, choose, learning_rates, make_optimizer
+from loranb.training.pictures import prepare_pictures
 from loranb.training.placement import Placements
 from loranb.training.prompts import prepare_prompts
 from loranb.training.recompute import recompute
@@ -107,7 +107,8 @@ def prepare(run: Run) -> Generator[Event, None, Prepared]:
     for said in objective.remarks():
         yield Warned(said)
     # Pictures first: the VAE is the only part on the GPU while they are encoded.
-    moments = yield from _encoded_pictures(run, horizon, settings, model, device)
+    kept = run.project.cache / "latents"
+    moments = yield from prepare_pictures(horizon.shown, settings.dataset, model.vae, kept, device)
     accelerator = _accelerator(device, dtype)
     store_base(model.unet, settings.memory.base, device)
     adapter, optimizer = _lora(model, settings, choice)
@@ -152,17 +153,3 @@ def _lora(model: BaseModel, settings: Settings, choice: Choice) -> tuple[Adapter
         for parameter in group["params"]:
             parameter.data = parameter.data.to(DTYPES[settings.memory.lora_precision])
     return adapter, optimizer
-
-
-def _encoded_pictures(
-    run: Run, horizon: Plan, settings: Settings, model: BaseModel, device: torch.device
-) -> Generator[Event, None, list[Moments]]:
-    """Encode the plan's pictures, or read them from the cache; leaves the VAE on the CPU."""
-    folder, dataset = run.project.cache / "latents", settings.dataset
-    cache = LatentCache(folder, model.vae.float().to(device), dataset.flip, dataset.background)
-    moments = []
-    for moment in cache.encode(horizon.shown, [planned.image.content for planned in horizon.shown]):
-        moments.append(moment)
-        yield Preparing("pictures", len(moments), len(horizon.shown))
-    model.vae.to("cpu")
-    return moments

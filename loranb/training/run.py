@@ -181,6 +181,8 @@ def fill_blanks(settings: Settings, name: str, images: Sequence[TrainingImage]) 
         changes["optimizer.text_encoder_learning_rate"] = optimizer.learning_rate / part
     if averages(optimizer.name) or sets_rate(optimizer.name, optimizer.args):
         changes["optimizer.schedule"] = "constant"  # they have none; kohya's trainer forces it too
+    if settings.dataset.random_crop or settings.dataset.colour:
+        changes["dataset.cache_latents"] = False  # pictures differ from one showing to the next
     if not settings.saving.name.strip():
         changes["saving.name"] = name
     if not samples.prompts and samples.every_epochs:

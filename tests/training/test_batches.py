@@ -56,7 +56,13 @@ def test_all_captions_holds_every_one_that_is_shown(horizon, options):
     assert all_captions(horizon, settings, most=len(shown) - 1) is None
 
 
-@pytest.mark.parametrize("change", [*[{name: value} for name, value in VARIED.items()], {"dataset.flip": True}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        *[{name: value} for name, value in VARIED.items()],
+        *[{f"dataset.{name}": True} for name in ("flip", "colour", "random_crop")],
+    ],
+)
 def test_an_option_changes_no_draw_of_another(horizon, change):
     def take(settings):
         steps = epoch_steps(horizon, settings, 0)
@@ -77,3 +83,24 @@ def test_the_draws_of_the_defaults_stay_those_of_the_first_version(horizon):
     random = Random("42 epoch 1 batch 0")
     assert [random.random() for _ in first.images]
     assert first.seed == random.getrandbits(62)
+
+
+def test_every_showing_is_cut_and_coloured_anew_and_again_so(horizon):
+    def looks(settings):
+        steps = epoch_steps(horizon, settings, 0)
+        return [
+            (horizon.shown[i].fit, look)
+            for _ in range(60)
+            for batch in next(steps)[1]
+            for i, look in zip(batch.images, batch.looks, strict=True)
+        ]
+
+    settings = Settings().assign_all({"dataset.random_crop": True, "dataset.colour": True})
+    found = looks(settings)
+    assert found == looks(settings)
+    assert len({look for _, look in found}) > len(found) / 5
+    crop_alone = looks(Settings().assign("dataset.random_crop", True))
+    assert [look.crop for _, look in crop_alone] == [look.crop for _, look in found]
+    colour_alone = looks(Settings().assign("dataset.colour", True))
+    assert all(look.crop == fit.crop for fit, look in colour_alone)
+    assert [look.colour for _, look in colour_alone] == [look.colour for _, look in found]

@@ -172,6 +172,24 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(small_project, tex
     assert all(torch.equal(got[name], wanted[name]) for name in wanted)
 
 
+AUGMENTED = {"dataset.random_crop": True, "dataset.colour": True, "dataset.buckets": False, "dataset.flip": True}
+TREATED = {"captions.wildcards": True, "captions.warmup": 0.5, "captions.tag_dropout": 0.3, "captions.keep": 0}
+
+
+@pytest.mark.parametrize("options", [AUGMENTED, TREATED | {"captions.weighted": True, "captions.tokens": 150}])
+def test_what_is_drawn_at_each_showing_is_drawn_again_after_a_stop(small_project, options):
+    options = {**options, "lora.text_encoder": False}
+    _, whole = trained(small_project, **options)
+    run = Run.create(small_project, small_project.settings().assign_all(options))
+    first = []
+    for event in train(run):
+        first.append(event)
+        if isinstance(event, Step) and event.step == 3:
+            run.stop_file.touch()
+    assert losses(first) + losses(train(run)) == losses(whole)
+    assert losses(whole) != losses(trained(small_project, **{"lora.text_encoder": False})[1])
+
+
 @pytest.mark.parametrize("name", ["AdamWScheduleFree", "Prodigy", "Adafactor"])
 def test_a_stopped_run_goes_on_exactly_with_other_optimizers_too(small_project, name):
     changes = {"optimizer.name": name, "optimizer.learning_rate": 1e-3, "lora.text_encoder": False}
@@ -323,6 +341,16 @@ def test_a_second_run_finds_its_pictures_encoded(small_project):
     before = {path: path.stat().st_mtime_ns for path in cache.iterdir()}
     trained(small_project)
     assert {path: path.stat().st_mtime_ns for path in cache.iterdir()} == before
+
+
+def test_pictures_encoded_at_each_step_cost_what_cached_ones_do(small_project):
+    changes = {"dataset.flip": True, "lora.text_encoder": False, "length.epochs": 1}
+    kept = losses(trained(small_project, **changes)[1])
+    shutil.rmtree(small_project.cache / "latents")
+    run, events = trained(small_project, **changes, **{"dataset.cache_latents": False})
+    assert losses(events) == kept
+    assert not (small_project.cache / "latents").exists()
+    assert load_lora(run.lora_file())[1]["ss_cache_latents"] == "False"
 
 
 def test_a_changed_picture_is_encoded_anew(small_project):

@@ -19,3 +19,17 @@ def about(settings: Settings) -> Iterator[Advice]:
                 "dataset.bucket_max": max(dataset.bucket_max, dataset.resolution),
             },
         )
+    changing = [name for name in ("random_crop", "colour") if getattr(dataset, name)]
+    if changing and dataset.cache_latents:
+        yield Advice(
+            f"{' and '.join(f'dataset.{name}' for name in changing)} change pictures from one showing to the next, so "
+            "they are encoded at each step and not once: slower, and the VAE stays in the GPU's memory. Switch the "
+            "cache off to say that you know, or leave the pictures as they are.",
+            {"dataset.cache_latents": False},
+        )
+    if dataset.random_crop and dataset.no_upscale and dataset.buckets and dataset.bucket_step <= 64:
+        yield Advice(
+            "dataset.random_crop has little to choose from: in buckets that follow the pictures less than "
+            f"{dataset.bucket_step} pixels of a side are cut off. It is for training without buckets.",
+            {"dataset.random_crop": False},
+        )
