@@ -1,10 +1,16 @@
 """What SDXL is told of how pictures were cut."""
 
+from pathlib import Path
+
 import pytest
 
+from loranb.dataset.augmentation import Look
 from loranb.dataset.buckets import Fit, fit
+from loranb.dataset.training_set import TrainingImage
+from loranb.plan import PlannedImage
 from loranb.settings import DatasetSettings
-from loranb.training.placement import cut_view, kohya_view
+from loranb.training.batches import Batch
+from loranb.training.placement import Placements, cut_view, kohya_view
 
 SDXL = DatasetSettings(resolution=1024, bucket_min=256, bucket_max=2048, bucket_step=64, no_upscale=False)
 
@@ -37,3 +43,10 @@ def test_kohyas_variant_mirrored_is_as_far_from_the_right(size):
         assert mirrored == int(found.bucket[0] - (plain + inside))
     else:
         assert (plain, mirrored) == (0, 0)
+
+
+def test_a_cut_at_a_place_drawn_by_chance_is_told_as_it_was_made():
+    planned = PlannedImage(TrainingImage(Path("a.png"), 142, 128, 1, "", "1_x"), Fit((64, 64), (71, 64)))
+    batch = Batch((0, 0), ("", ""), (False, True), 1, looks=(Look((5, 0)), Look((5, 0))))
+    told = Placements([planned], "cut")(batch)
+    assert [view.crop for view in told] == [(5, 0), (2, 0)]  # mirrored: what was right of the cut
