@@ -7,7 +7,7 @@ import typing
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 
 from loranb.errors import SettingsError
@@ -50,6 +50,14 @@ class Group(BaseModel):
     """A group of settings, as the form shows it; its docstring is the group's title."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _tidied(cls, value: Any) -> Any:
+        """Take the space around texts away: no form and no terminal keeps it, and it means nothing."""
+        if isinstance(value, list | tuple) and all(isinstance(line, str) for line in value):
+            return tuple(lines_of("\n".join(value)))
+        return value.strip() if isinstance(value, str) else value
 
 
 class SettingField(NamedTuple):
@@ -165,7 +173,7 @@ class SettingField(NamedTuple):
     def parse(self, text: str) -> Any:
         """Turn text into what pydantic can check: blank, lines, or the text itself."""
         if self.kind is tuple:
-            return tuple(line.strip() for line in text.splitlines() if line.strip())
+            return tuple(lines_of(text))
         return None if self.optional and not text else text
 
     def complaint(self, value: Any) -> str:
@@ -206,6 +214,11 @@ def filled(group: type[Declared], name: str, values: Mapping[str, Any]) -> Decla
             for key in wrong
         ]
         raise SettingsError(said) from error
+
+
+def lines_of(text: str) -> list[str]:
+    """Split a text into its lines, without space around them and without empty ones."""
+    return [line.strip() for line in text.splitlines() if line.strip()]
 
 
 def not_a_setting(path: str, known: Iterable[str]) -> str:
