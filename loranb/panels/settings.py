@@ -5,6 +5,7 @@ from typing import Any
 
 import ipywidgets as w
 
+from loranb.base_models.known import known_base
 from loranb.dataset.training_set import TrainingSet, collect
 from loranb.errors import DatasetError
 from loranb.files import free_name
@@ -103,10 +104,11 @@ class SettingsPanel(Panel):
         """Show what settings come to, what is wrong with them and what is unwise; no picture is opened for it."""
         horizon, why_not = self._planned(settings)
         wrong = problems(settings)
+        base = known_base(settings.model.base, settings.model.family)
         self.form.say(horizon, tuple(wrong))
         self.base.show(settings.model.base)
         self.plan.show(settings, horizon, why_not)
-        self.advice.show([*self.form.problems, *wrong], advice(settings, horizon))
+        self.advice.show([*self.form.problems, *wrong], advice(settings, horizon, base=base))
 
     def _planned(self, settings: Settings) -> tuple[Plan | None, str]:
         try:

@@ -1,4 +1,4 @@
-"""One piece of advice, and what it asks of a plan and of a GPU.
+"""One piece of advice, and what it asks of a plan, of a GPU and of a base model.
 
 Settings know nothing of the plan that is made of them, so its shape is written down here: `loranb.plan.Plan` has it.
 """
@@ -70,3 +70,15 @@ class Card(Protocol):
     @property
     def bf16(self) -> bool:
         """Whether it computes in bf16 itself; a T4 only imitates it."""
+
+
+class Base(Protocol):
+    """A base model, as far as it is known."""
+
+    @property
+    def title(self) -> str:
+        """What it is called."""
+
+    @property
+    def resolution(self) -> int:
+        """The side that it was trained at, in pixels."""
