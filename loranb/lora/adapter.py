@@ -1,18 +1,19 @@
 """Put a LoRA on a base model, and read it off under the names of a LoRA file."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from loranb.errors import LoraFileError
+from loranb.errors import LoraFileError, SettingsError
 from loranb.families import BaseModel
 from loranb.lora._peft import alpha_of, as_in_file, file_names, put_on
-from loranb.lora.sizes import sizes_for
+from loranb.lora.rates import ParameterGroup, Rates
+from loranb.lora.sizes import sizes_for, trains_convolutions
 from loranb.lora.targets import text_key, text_targets, unet_targets
-from loranb.settings import LoraSettings
+from loranb.settings import LoraSettings, OptimizerSettings
 
 UNET = "unet"
 _PARTS = {"lora_te": "text_encoder", "lora_te1": "text_encoder_1", "lora_te2": "text_encoder_2"}
@@ -34,10 +35,11 @@ class Adapter:
     """A LoRA on a base model."""
 
     layers: tuple[AdaptedLayer, ...]
+    rates: Rates = Rates(OptimizerSettings())
 
-    def parameters(self, part: str) -> list[nn.Parameter]:
-        """List the trainable parameters of the U-Net or of a text encoder."""
-        return [p for layer in self.layers if layer.part == part for p in layer.weights.values()]
+    def groups(self) -> list[ParameterGroup]:
+        """Sort the trainable parameters by what they learn at, the U-Net's first."""
+        return self.rates.groups(self.layers)
 
     def tensors(self) -> dict[str, Tensor]:
         """Return copies of all weights as a LoRA file names them, on the CPU."""
@@ -66,24 +68,34 @@ class Adapter:
                 parameter.copy_(tensors[name].reshape(parameter.shape))
 
 
-def attach(model: BaseModel, lora: LoraSettings) -> Adapter:
+def attach(model: BaseModel, lora: LoraSettings, optimizer: OptimizerSettings | None = None) -> Adapter:
     """Add a fresh LoRA to a base model; its effect is nought until it is trained.
 
     Args:
         model: the base model; its own weights stay frozen.
         lora: the settings.
+        optimizer: says which blocks learn at which share of the learning rate; those at 0 get no LoRA.
+
+    Raises:
+        SettingsError: lists of numbers for blocks do not fit the model, or leave nothing to train.
     """
+    rates = Rates(optimizer or OptimizerSettings())
     layers = []
+    for part, name, keys in _parts(model, lora):
+        trained = {path: key for path, key in keys.items() if rates.trains(name) and rates.of_block(key)}
+        sizes = sizes_for(part, trained, lora)
+        for path, layer in put_on(part, sizes, lora) if sizes else ():
+            layers.append(AdaptedLayer(keys[path], name, layer, file_names(layer), alpha_of(layer)))
+    if not layers:
+        raise SettingsError(["Nothing is left to train: the rank or the learning rate of every part is 0."])
+    return Adapter(tuple(layers), rates)
+
+
+def _parts(model: BaseModel, lora: LoraSettings) -> Iterator[tuple[nn.Module, str, dict[str, str]]]:
+    """Yield the parts to be trained: the module, its name, and its layers' names in a file by path."""
     if lora.unet:
-        targets = unet_targets(model.unet, convolutions=lora.conv_rank is not None)
-        for path, layer in put_on(model.unet, sizes_for(model.unet, targets, lora), lora):
-            layers.append(_adapted(model.family.unet_key(path), UNET, layer))
+        targets = unet_targets(model.unet, trains_convolutions(lora))
+        yield model.unet, UNET, {path: model.family.unet_key(path) for path in targets}
     if lora.text_encoder:
         for prefix, encoder in model.text_encoders.items():
-            for path, layer in put_on(encoder, sizes_for(encoder, text_targets(encoder), lora), lora):
-                layers.append(_adapted(text_key(prefix, path), _PARTS[prefix], layer))
-    return Adapter(tuple(layers))
-
-
-def _adapted(key: str, part: str, layer: Any) -> AdaptedLayer:
-    return AdaptedLayer(key, part, layer, file_names(layer), alpha_of(layer))
+            yield encoder, _PARTS[prefix], {path: text_key(prefix, path) for path in text_targets(encoder)}

@@ -8,7 +8,7 @@ no layer that gets a LoRA. Nothing here needs torch.
 import math
 import re
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 
 class Blocks(NamedTuple):
@@ -25,8 +25,8 @@ class Blocks(NamedTuple):
 
 
 SD, SDXL = Blocks(12, 1, 0), Blocks(9, 3, 1)
+MOST = 1024  # the highest rank
 SHAPES = ("sine", "cosine", "linear", "reverse_linear", "zeros")
-Way = Literal["down", "mid", "up"]
 
 _SD_BLOCK = re.compile(r"lora_unet_(down|up)_blocks_(\d+)_(resnets|attentions|downsamplers|upsamplers)_(\d+)_")
 _SDXL_BLOCK = re.compile(r"lora_unet_(input_blocks|middle_block|output_blocks)_(\d+)_")
@@ -80,6 +80,38 @@ def rates(text: str, length: int) -> list[float]:
         "zeros": [0.0] * length,
     }
     return [value + base for value in shapes[name]]
+
+
+def complaint(text: str, whole: bool) -> str:
+    """Say why a list of numbers for all blocks cannot be used; empty if it can.
+
+    Args:
+        text: the list.
+        whole: whether it holds ranks.
+    """
+    try:
+        listed = numbers(text) if text else []
+    except ValueError:
+        listed = [-1.0]
+    if any(number < 0 or (whole and (number != int(number) or number > MOST)) for number in listed):
+        kind = f"whole numbers from 0 to {MOST}" if whole else "numbers from 0 on"
+        return f"{text!r} cannot be read; expected {kind} with commas between them."
+    if listed and len(listed) not in (SD.total, SDXL.total):
+        return (
+            f"there are {len(listed)} numbers; expected {SD.total} for SD 1.x and 2.x, or {SDXL.total} for SDXL, one "
+            "for each block."
+        )
+    return ""
+
+
+def complaint_of_rates(text: str, middle: bool) -> str:
+    """Say why the rates of one way through the U-Net cannot be used; empty if they can."""
+    try:
+        usable = all(rate >= 0 for rate in rates(text, SDXL.middle if middle else SD.side)) if text else True
+    except ValueError:
+        usable = False
+    shapes = "" if middle else f", or one of {', '.join(SHAPES)} with what is added to it, as in sine+0.25"
+    return "" if usable else f"{text!r} cannot be read; expected numbers from 0 on with commas between them{shapes}."
 
 
 def all_rates(written: Sequence[str | None], blocks: Blocks, threshold: float = 0.0) -> list[float] | None:

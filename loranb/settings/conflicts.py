@@ -1,6 +1,7 @@
 """Settings that cannot be used together: found before anything is loaded, all at once."""
 
 from loranb.settings import CaptionSettings, ObjectiveSettings, Settings
+from loranb.settings.network_conflicts import of_the_network
 from loranb.settings.optimizers import averages
 
 
@@ -23,20 +24,7 @@ def conflicts(settings: Settings) -> list[str]:
             f"noise.offset_adaptive = {noise.offset_adaptive:g} changes noise.offset, which is blank; give an offset "
             "such as 0.05, or leave both blank."
         )
-    return [*found, *of_the_lora(settings), *_marks(settings.captions), *_of_memory(settings)]
-
-
-def of_the_lora(settings: Settings) -> list[str]:
-    """Say which settings of the LoRA exclude each other."""
-    lora, found = settings.lora, []
-    if not lora.unet and not lora.text_encoder:
-        found.append("lora.unet = False and lora.text_encoder = False leave nothing to train. Switch one of them on.")
-    if lora.conv_alpha is not None and lora.conv_rank is None:
-        found.append(
-            f"lora.conv_alpha = {lora.conv_alpha:g} is for the convolutions, which are trained only if lora.conv_rank "
-            "is given. Give a rank, or leave both blank."
-        )
-    return found
+    return [*found, *of_the_network(settings), *_marks(settings.captions), *_of_memory(settings)]
 
 
 def _of_memory(settings: Settings) -> list[str]:

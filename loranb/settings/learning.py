@@ -60,6 +60,14 @@ class OptimizerSettings(Group):
         kohya="text_encoder_lr",
         ss="ss_text_encoder_lr",
     )
+    text_encoder_2_learning_rate: float | None = setting(
+        None,
+        "The same for SDXL's second, larger text encoder. Blank means the first one's rate; 0 leaves it untrained, "
+        "which many prefer since it is easily spoilt. Nothing for other models.",
+        ge=0,
+        le=10,
+        advanced=True,
+    )
     text_encoder_stop: int = setting(
         0,
         "Stop training the text encoder after this share of the steps, and go on with the U-Net alone. A new word is "
@@ -137,6 +145,63 @@ class OptimizerSettings(Group):
         le=1_000_000,
         advanced=True,
         kohya="lr_scheduler_timescale",
+    )
+    loraplus_ratio: float | None = setting(
+        None,
+        "Multiply the learning rate of the second of a LoRA's two matrices, which begins at nought (LoRA+, Hayou et "
+        "al., arXiv:2402.12354). Learns faster with the same rate: 16 is the paper's, 4 to 8 is safer. Blank: the same "
+        "rate for both.",
+        ge=0,
+        le=1000,
+        advanced=True,
+        kohya="loraplus_lr_ratio",
+    )
+    loraplus_unet_ratio: float | None = setting(
+        None,
+        "The same for the U-Net alone. Blank: as for the whole LoRA.",
+        ge=0,
+        le=1000,
+        advanced=True,
+        kohya="loraplus_unet_lr_ratio",
+    )
+    loraplus_text_encoder_ratio: float | None = setting(
+        None,
+        "The same for the text encoders alone. Blank: as for the whole LoRA.",
+        ge=0,
+        le=1000,
+        advanced=True,
+        kohya="loraplus_text_encoder_lr_ratio",
+    )
+    block_rates_down: str | None = setting(
+        None,
+        "Multiply the learning rate of the U-Net's blocks on the way down: 12 numbers for SD 1.x and 2.x, 9 for SDXL, "
+        "with commas between them, from the picture's side to the middle; or a shape: sine (rises), cosine (falls), "
+        "linear, reverse_linear, zeros, with what is to be added to it, as in sine+0.25. 0 leaves a block untrained, "
+        "and out of the file. Blank: 1 everywhere.",
+        advanced=True,
+        kohya="down_lr_weight",
+    )
+    block_rates_mid: str | None = setting(
+        None,
+        "The same for the blocks in the middle: 1 number for SD 1.x and 2.x, 3 for SDXL. Blank: 1.",
+        advanced=True,
+        kohya="mid_lr_weight",
+    )
+    block_rates_up: str | None = setting(
+        None,
+        "The same for the blocks on the way up, from the middle to the picture's side: 12 numbers or 9, or a shape. "
+        "Blank: 1 everywhere.",
+        advanced=True,
+        kohya="up_lr_weight",
+    )
+    block_rates_threshold: float = setting(
+        0.0,
+        "Blocks whose number above is not higher than this are left untrained. Higher keeps fewer blocks, so that the "
+        "file is smaller. Used with numbers for blocks only.",
+        ge=0,
+        le=10,
+        advanced=True,
+        kohya="block_lr_zero_threshold",
     )
     weight_decay: float | None = setting(
         None,

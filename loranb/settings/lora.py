@@ -4,11 +4,6 @@ from typing import Literal
 
 from loranb.settings.declaration import Group, setting
 
-IN_KOHYAS_ORDER = (
-    "numbers with commas between them, one for each block in kohya's order: 25 for SD 1.x and 2.x (12 down, 1 in the "
-    "middle, 12 up), 23 for SDXL (1, 9, 3, 9, 1)"
-)
-
 
 class LoraSettings(Group):
     """LoRA."""
@@ -67,6 +62,36 @@ class LoraSettings(Group):
         le=4096,
         advanced=True,
         kohya="conv_alpha",
+    )
+    block_ranks: str | None = setting(
+        None,
+        "A rank of its own for each block of the U-Net: numbers with commas between them in kohya's order, 25 for SD "
+        "1.x and 2.x (12 down, 1 in the middle, 12 up), 23 for SDXL (1, 9, 3, 9, 1). 0 leaves a block as the base "
+        "model has it. Blocks near the middle hold what is in a picture, the outer ones how it looks. Blank: the rank "
+        "above everywhere.",
+        advanced=True,
+        kohya="block_dims",
+    )
+    block_alphas: str | None = setting(
+        None,
+        "An alpha of its own for each block, in the same order. Blank: the alpha above everywhere, or each block's "
+        "rank if that is blank too.",
+        advanced=True,
+        kohya="block_alphas",
+    )
+    conv_block_ranks: str | None = setting(
+        None,
+        "A rank for the 3 x 3 convolutions of each block, in the same order; 0 leaves them as they are. Blank: the "
+        "rank for convolutions above.",
+        advanced=True,
+        kohya="conv_block_dims",
+    )
+    conv_block_alphas: str | None = setting(
+        None,
+        "An alpha for the 3 x 3 convolutions of each block, in the same order. Blank: the alpha for convolutions "
+        "above, or each block's rank if that is blank too.",
+        advanced=True,
+        kohya="conv_block_alphas",
     )
     rank_stabilised: bool = setting(
         False,

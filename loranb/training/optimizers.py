@@ -66,33 +66,35 @@ def choose(optimizer: OptimizerSettings, device: torch.device, warmup: int = 0) 
 
 
 def make_optimizer(adapter: "Adapter", optimizer: OptimizerSettings, choice: Choice) -> Optimizer:
-    """Make it with a group for the U-Net and one for the text encoders, where they are trained."""
-    rates = {} if sets_rate(optimizer.name, optimizer.args) else peak_rates(optimizer)
-    groups = [
-        {"name": part, "params": parameters} | ({"lr": rates[part]} if part in rates else {})
-        for part, rate in peak_rates(optimizer).items()
-        if (parameters := adapter.parameters(part)) and rate
-    ]
+    """Make it with a group for the U-Net and one for each text encoder, or more where blocks learn at other rates.
+
+    A group keeps its highest rate as "peak"; one whose rate is 0 is left out.
+    """
+    peaks, own_rate = peak_rates(optimizer), sets_rate(optimizer.name, optimizer.args)
+    groups = []
+    for group in adapter.groups():
+        if peak := peaks[group.part] * group.share:
+            rate = {} if own_rate else {"lr": peak}
+            groups.append({"name": group.name, "params": group.parameters, "peak": peak} | rate)
     return choice.on(groups)
 
 
 def peak_rates(optimizer: OptimizerSettings) -> dict[str, float]:
-    """Return the highest learning rate of each group."""
-    of_text = optimizer.text_encoder_learning_rate or 0.0
-    return {"unet": optimizer.learning_rate} | dict.fromkeys(TEXT_ENCODERS, of_text)
+    """Return the highest learning rate of each part of a model."""
+    of_text, of_second = optimizer.text_encoder_learning_rate or 0.0, optimizer.text_encoder_2_learning_rate
+    peaks = {"unet": optimizer.learning_rate} | dict.fromkeys(TEXT_ENCODERS, of_text)
+    return peaks | ({} if of_second is None else {TEXT_ENCODERS[-1]: of_second})
 
 
-def set_learning_rates(groups: Any, optimizer: OptimizerSettings, share: float) -> None:
+def set_learning_rates(groups: Any, share: float) -> None:
     """Set each group's learning rate for the step to come.
 
     Args:
         groups: the torch optimizer, or accelerate's wrapper of one.
-        optimizer: the settings.
         share: of their highest rates, as a schedule gives it.
     """
-    peaks = peak_rates(optimizer)
     for group in groups.param_groups:
-        group["lr"] = peaks[group["name"]] * share
+        group["lr"] = group["peak"] * share
 
 
 def learning_rates(optimizer: Any) -> dict[str, float]:
@@ -133,8 +135,11 @@ def averaged(optimizer: Any) -> Iterator[None]:
 
 def restore(optimizer: Any, state: dict[str, Any]) -> None:
     """Put back a saved state; what an optimizer keeps of a group goes to where its parameters are."""
+    peaks = {group["name"]: group["peak"] for group in optimizer.param_groups if "peak" in group}
     optimizer.load_state_dict(state)
     for group in optimizer.param_groups:
+        if group.get("name") in peaks:
+            group["peak"] = peaks[group["name"]]  # earlier versions kept none
         for name, value in group.items():
             if isinstance(value, torch.Tensor):
                 group[name] = value.to(group["params"][0].device)

@@ -147,7 +147,7 @@ def _base_model(settings: Settings, dtype: torch.dtype) -> Generator[Event, None
 def _lora(model: BaseModel, settings: Settings, choice: Choice) -> tuple[Adapter, Any]:
     """Put a fresh LoRA on the model, and make its optimizer."""
     set_seed(settings.length.seed)  # right before: the LoRA's first weights depend on nothing else
-    adapter = attach(model, settings.lora)
+    adapter = attach(model, settings.lora, settings.optimizer)
     optimizer = make_optimizer(adapter, settings.optimizer, choice)
     for group in optimizer.param_groups:
         for parameter in group["params"]:

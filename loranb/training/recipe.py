@@ -57,7 +57,7 @@ def _train(run: Run) -> Iterator[Event]:
     try:
         steps = epoch_steps(horizon, settings, first)
         for epoch, batches, closes_epoch in itertools.islice(steps, horizon.steps - first):
-            set_learning_rates(optimizer, settings.optimizer, ready.schedule.factor(step))
+            set_learning_rates(optimizer, ready.schedule.factor(step))
             ready.stop_text_encoders(step)
             loss = _gradients(ready, batches, epoch_losses)
             if not math.isfinite(loss):

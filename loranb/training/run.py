@@ -26,7 +26,7 @@ from loranb.errors import LoranbError, ProjectError, SettingsError
 from loranb.events import Ended, Event, Saved, read_events, to_line
 from loranb.generate.prompt import parse_lines
 from loranb.project import SETTINGS, Project
-from loranb.settings import Settings
+from loranb.settings import LoraSettings, Settings
 from loranb.settings.conflicts import conflicts
 from loranb.settings.optimizers import averages, finds_rate, parse_arguments, sets_rate
 from loranb.training import images_file
@@ -170,15 +170,13 @@ class Run:
 
 def fill_blanks(settings: Settings, name: str, images: Sequence[TrainingImage]) -> Settings:
     """Fill in what was left blank; what the run keeps and the LoRA's metadata says is the result."""
-    lora, optimizer, samples = settings.lora, settings.optimizer, settings.samples
-    changes: dict[str, object] = {}
-    if lora.alpha is None:
-        changes["lora.alpha"] = float(lora.rank)
-    if lora.conv_rank is not None and lora.conv_alpha is None:
-        changes["lora.conv_alpha"] = float(lora.conv_rank)
+    optimizer, samples = settings.optimizer, settings.samples
+    changes = _alphas(settings.lora)
     if optimizer.text_encoder_learning_rate is None:
         part = 1 if finds_rate(optimizer.name) else 2
         changes["optimizer.text_encoder_learning_rate"] = optimizer.learning_rate / part
+    if optimizer.text_encoder_learning_rate == 0 and not optimizer.text_encoder_2_learning_rate:
+        changes["lora.text_encoder"] = False  # so that what it says can be kept
     if averages(optimizer.name) or sets_rate(optimizer.name, optimizer.args):
         changes["optimizer.schedule"] = "constant"  # they have none; kohya's trainer forces it too
     if settings.dataset.random_crop or settings.dataset.colour:
@@ -209,6 +207,19 @@ def problems(settings: Settings) -> list[str]:
     for path, check in checks.items():
         found += [said if said.startswith(path) else f"{path}: {said}" for said in _raised(check)]
     return found
+
+
+def _alphas(lora: LoraSettings) -> dict[str, object]:
+    """Fill in blank alphas: no alpha means no scaling, so it is the rank, of all or of each block."""
+    filled: dict[str, object] = {}
+    for kind in ("", "conv_"):
+        rank, alpha = getattr(lora, f"{kind}rank"), getattr(lora, f"{kind}alpha")
+        ranks, alphas = getattr(lora, f"{kind}block_ranks"), getattr(lora, f"{kind}block_alphas")
+        if alpha is None and rank is not None:
+            filled[f"lora.{kind}alpha"] = float(rank)
+        if alpha is None and ranks and not alphas:
+            filled[f"lora.{kind}block_alphas"] = ranks
+    return filled
 
 
 def _problems(settings: Settings) -> list[str]:
