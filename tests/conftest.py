@@ -191,6 +191,56 @@ def tiny_sdxl(tmp_path_factory) -> Path:
     return folder
 
 
+def single_file(folder: Path, file: Path, family: str) -> Path:
+    """Write a diffusers folder of random weights as a single file under the names of the models' own code, in fp32."""
+    import torch
+    from safetensors.torch import save_file
+
+    from loranb import families
+    from loranb.families import _names
+    from loranb.families._geometry import UNET, VAE
+    from loranb.families._single_file import CLIP, PREFIXES
+
+    model = families.load(str(folder), torch.float32)
+    kinds = ("weight", "bias")
+    up = [f"{UNET}output_blocks.{n}.2.conv.{kind}" for n in range(9) for kind in kinds] if family == "sdxl" else []
+    placed = [(_names.unet_place(name, UNET, up), tensor) for name, tensor in model.unet.state_dict().items()]
+    placed += [(_names.vae_place(name, VAE, 4), tensor) for name, tensor in model.vae.state_dict().items()]
+    for prefix, encoder in zip(PREFIXES[family], model.text_encoders.values(), strict=True):
+        state = encoder.state_dict()
+        if family == "sd2":  # its file has a last layer that nobody reads
+            last = {name: torch.randn_like(tensor) for name, tensor in state.items() if ".layers.2." in name}
+            state |= {name.replace(".2.", ".3."): tensor for name, tensor in last.items()}
+        for name, tensor in state.items():
+            names = [f"{prefix}text_model.{name.removeprefix('text_model.')}"]
+            clip = prefix.endswith(CLIP)
+            place = _names.clip_place(name, prefix, names) if clip else _names.open_clip_place(name, prefix)
+            placed.append((place, tensor.T if place.turned else tensor))
+    joined: dict[str, list] = {}
+    for place, tensor in sorted(placed, key=lambda one: one[0].third or 0):
+        joined.setdefault(place.name, []).append(tensor)
+    save_file({name: torch.cat(parts).contiguous() for name, parts in joined.items()}, file)
+    return file
+
+
+@pytest.fixture(scope="session")
+def tiny_sd1_file(tiny_sd1, tmp_path_factory) -> Path:
+    """The same model as `tiny_sd1`, as a .safetensors file."""
+    return single_file(tiny_sd1, tmp_path_factory.mktemp("file") / "tiny_sd1.safetensors", "sd1")
+
+
+@pytest.fixture(scope="session")
+def tiny_sd2_file(tiny_sd2, tmp_path_factory) -> Path:
+    """The same model as `tiny_sd2`, as a .safetensors file, which does not say that it predicts v."""
+    return single_file(tiny_sd2, tmp_path_factory.mktemp("file") / "tiny_sd2.safetensors", "sd2")
+
+
+@pytest.fixture(scope="session")
+def tiny_sdxl_file(tiny_sdxl, tmp_path_factory) -> Path:
+    """The same model as `tiny_sdxl`, as a .safetensors file."""
+    return single_file(tiny_sdxl, tmp_path_factory.mktemp("file") / "tiny_sdxl.safetensors", "sdxl")
+
+
 @pytest.fixture
 def tiny_settings(tiny_base) -> Settings:
     """Settings with which the tiny base model trains in a second or two."""

@@ -81,7 +81,7 @@ class Family(Protocol):
     base_model_version: str  # ss_base_model_version in a LoRA file
 
     def load(self, source: str, dtype: "torch.dtype") -> BaseModel:
-        """Load a base model from a diffusers folder, a single file or a hub id."""
+        """Load a base model from a diffusers folder or a single file."""
         ...
 
     def encode(

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from loranb.families import PLAIN, BaseModel, Reading, View
 from loranb.families._clip import encode_clip
-from loranb.families._unet import check_widths, load_pipeline, training_schedule
+from loranb.families._unet import load_parts
 
 TEXT = "lora_te"
 
@@ -20,31 +20,33 @@ class StableDiffusion:
     """The family of `loranb.families.Family` for Stable Diffusion 1.x or 2.x.
 
     Args:
+        name: of its file in this folder.
         title: for people.
         base_model_version: ``ss_base_model_version`` in a LoRA file.
         architectures: ``modelspec.architecture`` by what the model predicts.
     """
 
+    name: str
     title: str
     base_model_version: str
     architectures: dict[str, str]
 
     def load(self, source: str, dtype: torch.dtype) -> BaseModel:
-        """Load from a diffusers folder, a single file or a hub id.
+        """Load from a diffusers folder or a single file.
 
         Raises:
             ModelError: it cannot be loaded, or its parts do not belong together.
         """
-        pipeline = load_pipeline(source, dtype, StableDiffusionPipeline)
-        check_widths(source, pipeline.unet, [pipeline.text_encoder])
+        parts = load_parts(source, dtype, self.name, StableDiffusionPipeline)
         return BaseModel(
             family=self,
             source=source,
-            unet=pipeline.unet,
-            vae=pipeline.vae,
-            text_encoders={TEXT: pipeline.text_encoder},
-            tokenizers={TEXT: pipeline.tokenizer},
-            noise_schedule=training_schedule(pipeline.scheduler),
+            unet=parts.unet,
+            vae=parts.vae,
+            text_encoders={TEXT: parts.text_encoders[0]},
+            tokenizers={TEXT: parts.tokenizers[0]},
+            noise_schedule=parts.noise_schedule,
+            notices=parts.notices,
         )
 
     def encode(

@@ -1,40 +1,75 @@
-"""What the U-Net families share: reading a checkpoint through diffusers."""
+"""What the U-Net families share: reading a base model, and checking that it is one."""
 
 import contextlib
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
-from diffusers import DDPMScheduler, DiffusionPipeline, StableDiffusionPipeline
+from diffusers import DDPMScheduler, DiffusionPipeline, StableDiffusionPipeline, StableDiffusionXLPipeline
 from diffusers.utils import logging
+from torch import nn
 from transformers.utils import logging as transformers_logging
 
 from loranb.errors import ModelError
+from loranb.families._checkpoint import open_checkpoint
+from loranb.families._parts import Parts
 
-Pipeline = TypeVar("Pipeline", bound=DiffusionPipeline)
 
+def load_parts(source: str, dtype: torch.dtype, family: str, kind: type[DiffusionPipeline]) -> Parts:
+    """Load the parts of a base model from a diffusers folder or a single file.
 
-def load_pipeline(source: str, dtype: torch.dtype, kind: type[Pipeline]) -> Pipeline:
-    """Load a pipeline from a diffusers folder, a single file or a hub id.
+    The VAE is always in fp32: it is small, and half precision rounds latents, or overflows.
+
+    Args:
+        source: the folder, or the file.
+        dtype: number format of the other parts.
+        family: as which a single file is loaded.
+        kind: diffusers' pipeline for the family.
 
     Raises:
         ModelError: with what to do about it.
     """
-    options: dict[str, Any] = {"torch_dtype": dtype}
+    if Path(source).is_file():
+        from loranb.families._single_file import load_single_file
+
+        parts = load_single_file(Path(source), dtype, family)
+    else:
+        pipeline: Any = load_pipeline(source, dtype, kind)
+        numbers = ("", "_2") if kind is StableDiffusionXLPipeline else ("",)
+        parts = Parts(
+            unet=pipeline.unet,
+            vae=pipeline.vae,
+            text_encoders=[getattr(pipeline, f"text_encoder{number}") for number in numbers],
+            tokenizers=[getattr(pipeline, f"tokenizer{number}") for number in numbers],
+            noise_schedule=training_schedule(pipeline.scheduler),
+            notices=[],
+        )
+    _check_widths(source, parts)
+    for part in (parts.unet, parts.vae, *parts.text_encoders):
+        _check_finite(source, part)
+    return parts
+
+
+def load_pipeline(source: str, dtype: torch.dtype, kind: type[DiffusionPipeline]) -> DiffusionPipeline:
+    """Load a pipeline from a diffusers folder, its VAE in fp32.
+
+    Raises:
+        ModelError: with what to do about it.
+    """
+    options: dict[str, Any] = {"torch_dtype": {"vae": torch.float32, "default": dtype}}
     if kind is StableDiffusionPipeline:
         options |= {"safety_checker": None, "requires_safety_checker": False}
+    for file in sorted(Path(source).glob("*/*.safetensors")):
+        open_checkpoint(file)  # tells of one that was cut off
     try:
         with quietly():
-            if Path(source).is_file():
-                return kind.from_single_file(source, **options)
             return kind.from_pretrained(source, **options)
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise ModelError(
-            f"The base model {source!r} could not be loaded: {_first_line(error)} "
-            "If it is on the Hugging Face hub, check its name, your connection and, for a gated model, that "
-            "you have accepted its terms and set HF_TOKEN; a diffusers folder on disk needs no connection."
+            f"The base model {source!r} could not be loaded: {_first_line(error)} Get the folder again, whole, or "
+            "the .safetensors file of the same model."
         ) from error
 
 
@@ -56,18 +91,24 @@ def _first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
-def check_widths(source: str, unet: Any, text_encoders: Iterable[Any]) -> None:
-    """Refuse parts of different models: the U-Net must expect texts as wide as the text encoders make them.
-
-    Raises:
-        ModelError: it does not.
-    """
-    expected, width = unet.config.cross_attention_dim, sum(encoder.config.hidden_size for encoder in text_encoders)
-    if expected != width:
+def _check_widths(source: str, parts: Parts) -> None:
+    """Refuse parts of different models: the U-Net must expect texts as wide as the text encoders make them."""
+    width = sum(encoder.config.hidden_size for encoder in parts.text_encoders)
+    if (expected := parts.unet.config.cross_attention_dim) != width:
         raise ModelError(
             f"The parts of {source} belong to different models: its U-Net expects texts of width {expected}, and "
             f"its text encoder makes {width}. Get the model again, whole."
         )
+
+
+def _check_finite(source: str, part: nn.Module) -> None:
+    for name, tensor in part.state_dict().items():
+        if tensor.is_floating_point() and not tensor.isfinite().all():
+            raise ModelError(
+                f"{Path(source).name} is broken: {name} of its {type(part).__name__} holds values that are no numbers, "
+                f"as happens in a merge that went wrong, or with too small a number format ({tensor.dtype} here). "
+                "Get another file of the model."
+            )
 
 
 def training_schedule(scheduler: Any) -> DDPMScheduler:

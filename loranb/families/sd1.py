@@ -3,6 +3,7 @@
 from loranb.families._stable_diffusion import StableDiffusion
 
 FAMILY = StableDiffusion(
+    name="sd1",
     title="Stable Diffusion 1.x",
     base_model_version="sd_v1",
     architectures={"epsilon": "stable-diffusion-v1", "v_prediction": "stable-diffusion-v1"},

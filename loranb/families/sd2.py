@@ -7,6 +7,7 @@ are filled up with token 0, which its tokenizer knows as ``!``.
 from loranb.families._stable_diffusion import StableDiffusion
 
 FAMILY = StableDiffusion(
+    name="sd2",
     title="Stable Diffusion 2.x",
     base_model_version="sd_v2",
     architectures={"epsilon": "stable-diffusion-v2-512", "v_prediction": "stable-diffusion-v2-768-v"},

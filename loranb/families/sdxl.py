@@ -15,7 +15,7 @@ from torch import Tensor
 from loranb.families import PLAIN, BaseModel, Reading, View
 from loranb.families._clip import encode_clip
 from loranb.families._sgm import sgm_name
-from loranb.families._unet import check_widths, load_pipeline, training_schedule
+from loranb.families._unet import load_parts
 
 FIRST, SECOND = "lora_te1", "lora_te2"
 LAYER = 2  # counted from the last; both encoders, whatever clip_skip says, as SDXL was trained
@@ -28,21 +28,21 @@ class SDXL:
     base_model_version = "sdxl_base_v1-0"
 
     def load(self, source: str, dtype: torch.dtype) -> BaseModel:
-        """Load from a diffusers folder, a single file or a hub id.
+        """Load from a diffusers folder or a single file.
 
         Raises:
             ModelError: it cannot be loaded, or its parts do not belong together.
         """
-        pipeline = load_pipeline(source, dtype, StableDiffusionXLPipeline)
-        check_widths(source, pipeline.unet, [pipeline.text_encoder, pipeline.text_encoder_2])
+        parts = load_parts(source, dtype, "sdxl", StableDiffusionXLPipeline)
         return BaseModel(
             family=self,
             source=source,
-            unet=pipeline.unet,
-            vae=pipeline.vae,
-            text_encoders={FIRST: pipeline.text_encoder, SECOND: pipeline.text_encoder_2},
-            tokenizers={FIRST: pipeline.tokenizer, SECOND: pipeline.tokenizer_2},
-            noise_schedule=training_schedule(pipeline.scheduler),
+            unet=parts.unet,
+            vae=parts.vae,
+            text_encoders=dict(zip((FIRST, SECOND), parts.text_encoders, strict=True)),
+            tokenizers=dict(zip((FIRST, SECOND), parts.tokenizers, strict=True)),
+            noise_schedule=parts.noise_schedule,
+            notices=parts.notices,
         )
 
     def encode(
