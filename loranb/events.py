@@ -66,6 +66,17 @@ class EpochEnded(Event):
 
 
 @dataclass(frozen=True)
+class Validated(Event):
+    """The pictures that are kept back from training were looked at; `loss` is the mean squared error."""
+
+    epoch: int
+    step: int  # 0 before the first
+    loss: float
+    by_timestep: dict[str, float] = field(default_factory=dict)  # "200", "400" ...
+    by_subject: dict[str, float] = field(default_factory=dict)  # by the name of the subject's folder
+
+
+@dataclass(frozen=True)
 class Sampled(Event):
     """A sample picture was drawn with the LoRA as it is now."""
 
@@ -101,7 +112,7 @@ class Ended(Event):
 
 
 KINDS: dict[str, type[Event]] = {
-    kind.__name__: kind for kind in (Started, Preparing, Step, EpochEnded, Sampled, Saved, Warned, Ended)
+    kind.__name__: kind for kind in (Started, Preparing, Step, EpochEnded, Validated, Sampled, Saved, Warned, Ended)
 }
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from loranb.events import EpochEnded, Event, Sampled, Started, Step
+from loranb.events import EpochEnded, Event, Sampled, Started, Step, Validated
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,6 +38,7 @@ class Curve:
     rates: dict[str, tuple[float, ...]]  # learning rates by group
     epochs: tuple[EpochEnded, ...]
     planned: int  # steps the run will have; 0 where it has not begun
+    validations: tuple[Validated, ...] = ()
 
     @property
     def loss_range(self) -> tuple[float, float]:
@@ -56,6 +57,7 @@ def curve(events: Sequence[Event]) -> Curve:
     """Collect a run's numbers; steps that were taken again after a crash count once."""
     steps: list[Step] = []
     epochs: list[EpochEnded] = []
+    validations: dict[int, Validated] = {}
     planned = 0
     for event in events:
         if isinstance(event, Started):
@@ -63,10 +65,13 @@ def curve(events: Sequence[Event]) -> Curve:
             while steps and steps[-1].step > event.first_step:
                 steps.pop()
             epochs = [epoch for epoch in epochs if epoch.step <= event.first_step]
+            validations = {step: one for step, one in validations.items() if step <= event.first_step}
         elif isinstance(event, Step):
             steps.append(event)
         elif isinstance(event, EpochEnded):
             epochs.append(event)
+        elif isinstance(event, Validated):
+            validations[event.step] = event
     groups = dict.fromkeys(name for step in steps for name in step.learning_rates)
     losses = tuple(step.loss for step in steps)
     return Curve(
@@ -76,6 +81,7 @@ def curve(events: Sequence[Event]) -> Curve:
         rates={name: tuple(step.learning_rates.get(name, math.nan) for step in steps) for name in groups},
         epochs=tuple(epochs),
         planned=planned,
+        validations=tuple(validations.values()),
     )
 
 
@@ -109,11 +115,14 @@ def loss_figure(events: Sequence[Event], title: str = "") -> "Figure":
     from matplotlib.figure import Figure
 
     numbers = curve(events)
-    figure = Figure(figsize=(WIDTH, 4.8), layout="constrained", facecolor="white")
-    above, below = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
+    heights = (4, 2, 1) if numbers.validations else (4, 1)
+    figure = Figure(figsize=(WIDTH, 0.96 * sum(heights)), layout="constrained", facecolor="white")
+    above, *between, below = figure.subplots(len(heights), 1, sharex=True, height_ratios=heights)
     _draw_losses(above, numbers)
+    for axes in between:
+        _draw_validations(axes, numbers)
     _draw_rates(below, numbers)
-    for axes in (above, below):
+    for axes in (above, *between, below):
         _tidy(axes)
     if numbers.steps:
         below.set_xlim(0, max(numbers.steps[-1], 2) * 1.015)
@@ -138,6 +147,19 @@ def _draw_losses(axes: "Axes", numbers: Curve) -> None:
         axes.legend(**place, ncols=3, frameon=False, fontsize=9, labelcolor=INK)
     else:
         axes.text(0.5, 0.5, "no steps yet", transform=axes.transAxes, ha="center", color="#777")
+
+
+def _draw_validations(axes: "Axes", numbers: Curve) -> None:
+    """Draw the errors on pictures that are kept back on a scale of their own: they are not weighed as losses are."""
+    at, losses = [v.step for v in numbers.validations], [v.loss for v in numbers.validations]
+    axes.plot(
+        at, losses, "o-", color=EPOCH, linewidth=1.8, markersize=5, mec="white", mew=1, label="pictures kept back"
+    )
+    best = min(numbers.validations, key=lambda one: one.loss)
+    axes.annotate("least", (best.step, best.loss), (0, -11), textcoords="offset points", ha="center", fontsize=8)
+    axes.margins(y=0.3)
+    axes.set_ylabel("validation")
+    axes.legend(loc="upper right", frameon=False, fontsize=9, labelcolor=INK, borderaxespad=0.2)
 
 
 def _draw_rates(axes: "Axes", numbers: Curve) -> None:

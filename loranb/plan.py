@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from loranb.dataset.buckets import Fit, Size, fit
+from loranb.dataset.held_out import split
 from loranb.dataset.training_set import TrainingImage
 from loranb.errors import DatasetError
 from loranb.settings import Settings
@@ -47,6 +48,7 @@ class Plan:
     epochs: int
     steps: int
     regularisation: tuple[PlannedImage, ...] = ()
+    held_out: tuple[PlannedImage, ...] = ()  # not trained on: validated with
 
     @property
     def items(self) -> int:
@@ -93,7 +95,10 @@ def plan(settings: Settings, images: Sequence[TrainingImage]) -> Plan:
         )
     with_regularisation = settings.dataset.regularisation
     used = [image for image in images if with_regularisation or not image.regularisation]
-    planned = tuple(PlannedImage(image, fit(image.size, settings.dataset)) for image in used)
+    trained, held_out = split(used, settings.validation.share, settings.validation.seed)
+    planned, kept_back = (
+        tuple(PlannedImage(image, fit(image.size, settings.dataset)) for image in some) for some in (trained, held_out)
+    )
     length = settings.length
     buckets = _buckets(planned, length.batch_size)
     batches = sum(bucket.batches for bucket in buckets)
@@ -109,6 +114,7 @@ def plan(settings: Settings, images: Sequence[TrainingImage]) -> Plan:
         epochs=math.ceil(steps / per_epoch),
         steps=steps,
         regularisation=tuple(p for p in planned if p.image.regularisation),
+        held_out=kept_back,
     )
 
 

@@ -5,7 +5,7 @@ import sys
 import pytest
 from PIL import Image
 
-from loranb.events import EpochEnded, Sampled, Started, Step
+from loranb.events import EpochEnded, Sampled, Started, Step, Validated
 from loranb.figures import curve, loss_figure, running_mean, samples_figure, spread, to_png
 
 RATES = {"unet": 1e-4, "text_encoder": 5e-5}
@@ -22,6 +22,14 @@ def _steps(first, last, loss=0.1):
 @pytest.fixture
 def run_events():
     return [_started(), *_steps(1, 20), EpochEnded(1, 20, 0.12), *_steps(21, 40), EpochEnded(2, 40, 0.1)]
+
+
+def test_what_was_kept_back_is_drawn_below_the_losses_and_steps_taken_again_count_once():
+    seen = [Validated(0, 0, 0.2), Validated(1, 20, 0.15), Validated(1, 30, 0.1)]
+    events = [_started(), seen[0], *_steps(1, 20), seen[1], *_steps(21, 30), seen[2], _started(20), *_steps(21, 30)]
+    assert curve(events).validations == tuple(seen[:2])
+    labels = [axes.get_ylabel() for axes in loss_figure(events).axes]
+    assert labels == ["loss", "validation", "learning rate"]
 
 
 def test_steps_taken_again_after_a_crash_count_once():

@@ -42,6 +42,7 @@ class TrainingImage:
     edit: Edit = Edit()
     lines: tuple[str, ...] = ()  # of its caption, where there are several: wildcards choose one of them
     regularisation: bool = False  # of what the base model knows, so that it does not forget it
+    held_out: bool = False  # kept back from training, for validation
 
     @property
     def wording(self) -> Wording:

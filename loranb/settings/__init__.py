@@ -32,6 +32,7 @@ from loranb.settings.preset_files import preset_about as preset_about
 from loranb.settings.preset_files import preset_values
 from loranb.settings.preset_files import presets as presets
 from loranb.settings.saving import SampleSettings, SavingSettings
+from loranb.settings.validation import ValidationSettings
 
 RENAMED = {  # in settings files and runs of version 0.1.0
     "optimizer.min_snr_gamma": "objective.min_snr_gamma",
@@ -56,6 +57,7 @@ class Settings(Group):
     memory: MemorySettings = MemorySettings()
     saving: SavingSettings = SavingSettings()
     samples: SampleSettings = SampleSettings()
+    validation: ValidationSettings = ValidationSettings()
     metadata: MetadataSettings = MetadataSettings()
 
     @model_validator(mode="before")

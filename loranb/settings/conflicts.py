@@ -24,7 +24,8 @@ def conflicts(settings: Settings) -> list[str]:
             f"noise.offset_adaptive = {noise.offset_adaptive:g} changes noise.offset, which is blank; give an offset "
             "such as 0.05, or leave both blank."
         )
-    return [*found, *of_the_network(settings), *_marks(settings.captions), *_of_memory(settings)]
+    found += [*of_the_network(settings), *_marks(settings.captions)]
+    return [*found, *_of_memory(settings), *_of_validation(settings)]
 
 
 def _of_memory(settings: Settings) -> list[str]:
@@ -48,6 +49,21 @@ def _of_memory(settings: Settings) -> list[str]:
         found.append(
             f"optimizer.text_encoder_stop = {optimizer.text_encoder_stop} leaves nothing to train after that with "
             "lora.unet = False. Set it to 0, or train the U-Net too."
+        )
+    return found
+
+
+def _of_validation(settings: Settings) -> list[str]:
+    share, folder = settings.validation.share, settings.validation.folder.strip()
+    found = []
+    if share and folder:
+        found.append(
+            f"validation.share = {share:g} and validation.folder = {folder!r} both say what is kept back; use one."
+        )
+    if folder in (".", "..", "img", "reg") or "/" in folder or "\\" in folder:
+        found.append(
+            f"validation.folder = {folder!r}; expected the name of a folder beside img, such as validation, and "
+            "not one that is trained on."
         )
     return found
 

@@ -24,6 +24,26 @@ class SavingSettings(Group):
         le=10000,
         kohya="save_every_n_epochs",
     )
+    every_steps: int = setting(
+        0,
+        "Save the LoRA after every so many steps too, for runs whose epochs are long; 0: by epochs only. Each save is "
+        "also where a run can go on that was cut off.",
+        unit="steps",
+        ge=0,
+        le=1_000_000,
+        advanced=True,
+        kohya="save_every_n_steps",
+    )
+    keep_last: int = setting(
+        0,
+        "Keep only so many of the files that are saved on the way, and delete older ones as new ones come; the "
+        "finished LoRA is never deleted. Saves disk, and leaves fewer epochs to choose from. 0 keeps all.",
+        unit="files",
+        ge=0,
+        le=10000,
+        advanced=True,
+        kohya="save_last_n_epochs",
+    )
     precision: Literal["fp16", "bf16", "fp32"] = setting(
         "fp16",
         "Number format in the file. fp16 is half the size of fp32 and loads everywhere.",
@@ -48,4 +68,20 @@ class SampleSettings(Group):
         ge=0,
         le=10000,
         kohya="sample_every_n_epochs",
+    )
+    every_steps: int = setting(
+        0,
+        "Draw the samples after every so many steps too; 0: by epochs only. Each time takes about as long as drawing "
+        "the pictures by hand would.",
+        unit="steps",
+        ge=0,
+        le=1_000_000,
+        advanced=True,
+        kohya="sample_every_n_steps",
+    )
+    at_start: bool = setting(
+        False,
+        "Draw the samples before the first step too: what the base model makes of the prompts, to compare with.",
+        advanced=True,
+        kohya="sample_at_first",
     )

@@ -13,7 +13,7 @@ from random import Random
 from loranb.dataset.augmentation import Colour, Look, draw_colour, draw_crop
 from loranb.plan import BucketPlan, Plan, PlannedImage
 from loranb.settings import DatasetSettings, Settings
-from loranb.training.caption_treatment import When, treated, varies
+from loranb.training.caption_treatment import When, settled, treated, varies
 
 
 @dataclass(frozen=True)
@@ -46,10 +46,10 @@ def epoch_steps(plan: Plan, settings: Settings, first: int) -> Iterator[tuple[in
 
 def all_captions(plan: Plan, settings: Settings, most: int) -> set[str] | None:
     """Collect every caption that a run shows, treatment included; None where there are more than `most`."""
-    found: set[str] = set()
+    found = {settled(planned.image.wording, settings.captions) for planned in plan.held_out}
     if not varies(settings.captions):  # as it is, or not at all: no need to go through the run
         once = settings.captions.model_copy(update={"dropout": 0.0, "dropout_every_epochs": 0})
-        found = {treated(planned.image.wording, once, Random(0)) for planned in plan.shown}
+        found |= {treated(planned.image.wording, once, Random(0)) for planned in plan.shown}
         found |= {""} if once != settings.captions else set()
         return found if len(found) <= most else None
     for epoch in range(1, plan.epochs + 1):

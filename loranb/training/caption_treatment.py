@@ -52,6 +52,12 @@ def treated(wording: Wording, options: CaptionSettings, random: Random, when: Wh
     return text
 
 
+def settled(wording: Wording, options: CaptionSettings) -> str:
+    """Return a caption as it is shown when nothing is left to chance: with its prefix and suffix, in its order."""
+    calm = {"dropout": 0.0, "dropout_every_epochs": 0, "shuffle": False, "tag_dropout": 0.0, "warmup": 0}
+    return treated(wording, options.model_copy(update=calm), Random(0))
+
+
 def varies(options: CaptionSettings) -> bool:
     """Whether a caption is shown in more ways than as it is and not at all."""
     return bool(options.shuffle or options.tag_dropout or options.warmup or options.wildcards)

@@ -8,7 +8,6 @@ import io
 import time
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 
@@ -19,10 +18,8 @@ from loranb.lora.metadata import Moment, metadata
 from loranb.lora.thumbnail import newest_sample, thumbnail
 from loranb.training.narrow import widened
 from loranb.training.optimizers import class_name, describe, restore
+from loranb.training.prepared import Prepared
 from loranb.training.run import Run
-
-if TYPE_CHECKING:
-    from loranb.training.preparation import Prepared
 
 DTYPES = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32}
 
@@ -35,7 +32,7 @@ class Checkpoint:
         ready: what is trained; its settings have their blanks filled in.
     """
 
-    def __init__(self, run: Run, ready: "Prepared"):
+    def __init__(self, run: Run, ready: Prepared):
         self.run, self._ready = run, ready
         self.settings, self.plan, self.adapter, self.optimizer = (
             ready.settings,
@@ -82,12 +79,23 @@ class Checkpoint:
 
     def save_epoch(self, epoch: int, step: int) -> str:
         """Save the LoRA and the state after an epoch; returns the file's path within the run."""
-        return self._save(epoch, step, self.run.lora_file(epoch=epoch))
+        return self._save_on_the_way(epoch, step, self.run.lora_file(epoch=epoch))
+
+    def save_step(self, epoch: int, step: int) -> str:
+        """Save the LoRA and the state within an epoch; returns the file's path within the run."""
+        return self._save_on_the_way(epoch, step, self.run.lora_file(step=step))
 
     def save_last(self, epoch: int, step: int) -> str:
         """Save the LoRA and the state when the run ends: under its own name when it is complete, else by step."""
         done = step >= self.plan.steps
         return self._save(epoch, step, self.run.lora_file() if done else self.run.lora_file(step=step))
+
+    def _save_on_the_way(self, epoch: int, step: int, file: Path) -> str:
+        saved, most = self._save(epoch, step, file), self.settings.saving.keep_last
+        earlier = [path for path in self.run.loras() if path not in (file, self.run.lora_file())]
+        for old in earlier[: len(earlier) + 1 - most] if most else ():
+            old.unlink(missing_ok=True)
+        return saved
 
     def _save(self, epoch: int, step: int, file: Path) -> str:
         """Write the file before the state: a LoRA that has burnt out is refused, and the last good state stays."""

@@ -4,7 +4,7 @@ import itertools
 import time
 from collections.abc import Callable
 
-from loranb.events import Ended, EpochEnded, Event, Preparing, Saved, Started, Step, Warned
+from loranb.events import Ended, EpochEnded, Event, Preparing, Saved, Started, Step, Validated, Warned
 from loranb.training import launch
 from loranb.training.run import Run
 
@@ -56,6 +56,8 @@ def in_words(event: Event, steps: int) -> str:
             return f"Step {event.step} of {steps}, epoch {event.epoch}: loss {event.loss:.4f}, {per_step:.2f} s a step"
         case EpochEnded():
             return f"Epoch {event.epoch} ended at step {event.step}: mean loss {event.loss:.4f}"
+        case Validated():
+            return f"Validation at step {event.step}: {event.loss:.4f}"
         case Saved():
             return f"Saved {event.path}"
         case Warned():

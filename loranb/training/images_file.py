@@ -33,6 +33,7 @@ COLUMNS = (
     "left_out",
     "lines",
     "regularisation",
+    "held_out",
 )
 _NAMED = 10  # pictures that are left out, in a warning
 Row = dict[str, str]
@@ -68,6 +69,7 @@ class ImagesFile:
                 _edit(row),
                 tuple((row.get("lines") or "").splitlines()),
                 bool(row.get("regularisation")),
+                row.get("held_out") == "yes",
             )
             for row in self._rows()
             if not row.get("left_out")
@@ -102,8 +104,9 @@ class ImagesFile:
                 "crop": " ".join(map(str, image.edit.crop or ())),
                 "lines": "\n".join(image.lines),
                 "regularisation": "yes" if image.regularisation else "",
+                "held_out": "yes" if image.held_out else "",
             }
-            for image, fit in ((planned.image, planned.fit) for planned in plan.shown)
+            for image, fit in ((planned.image, planned.fit) for planned in (*plan.shown, *plan.held_out))
         ]
 
     def _has_changed(self, row: Row, pictures: Pictures) -> bool:

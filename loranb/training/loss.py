@@ -73,12 +73,15 @@ class BatchLoss:
     def __call__(self, batch: Batch) -> Losses:
         """Return the weighted loss of each picture, with gradients."""
         x0, eps, mixed_in, t = (tensor.to(self.accelerator.device) for tensor in self._drawn(batch))
-        with self.accelerator.autocast():
-            noisy = self.objective.add_noise(x0, mixed_in, t)
-            prediction = self.model.family.denoise(self.unet, noisy, t, self._conditioning(batch))
-        error = self.objective.error(prediction.float(), self.objective.target(x0, eps, t), t)
+        prediction = self.predict(self.objective.add_noise(x0, mixed_in, t), t, batch)
+        error = self.objective.error(prediction, self.objective.target(x0, eps, t), t)
         weights = self.objective.weight(t) * self.shown.weights(batch.images).to(t.device)
         return Losses(weights * error.flatten(1).mean(1), t)
+
+    def predict(self, noisy: Tensor, t: Tensor, batch: Batch) -> Tensor:
+        """Run the denoiser on noisy latents (B, C, H, W), under a batch's captions; in fp32, same shape."""
+        with self.accelerator.autocast():
+            return self.model.family.denoise(self.unet, noisy, t, self._conditioning(batch)).float()
 
     def _conditioning(self, batch: Batch) -> Conditioning:
         """Encode the captions, and say how the pictures were cut to a model that wants to know."""

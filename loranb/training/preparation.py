@@ -1,15 +1,14 @@
 """All that has to be there before the first step: the base model, its pictures encoded, the LoRA, the optimizer."""
 
 from collections.abc import Generator
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from accelerate.utils import set_seed
-from torch import nn
 
 from loranb import families
 from loranb.base_models import fetch, is_on_hub
@@ -19,65 +18,22 @@ from loranb.families import BaseModel
 from loranb.lora.adapter import Adapter, attach
 from loranb.plan import Plan, plan
 from loranb.settings import Settings
+from loranb.training.caption_treatment import settled
 from loranb.training.checkpoint import DTYPES
 from loranb.training.ema import Ema
+from loranb.training.latents import MomentsOf
 from loranb.training.loss import BatchLoss, Shown
 from loranb.training.objectives import noise_schedule, objective_for
-from loranb.training.optimizers import Choice, averaged, choose, learning_rates, make_optimizer
+from loranb.training.optimizers import Choice, choose, make_optimizer
 from loranb.training.pictures import prepare_pictures
 from loranb.training.placement import Placements
+from loranb.training.prepared import Prepared
 from loranb.training.prompts import prepare_prompts
 from loranb.training.recompute import recompute
 from loranb.training.run import Run
-from loranb.training.schedules import Schedule, schedule_for
+from loranb.training.schedules import schedule_for
 from loranb.training.stored import store_base
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """What the recipe goes through its steps with."""
-
-    settings: Settings  # with what "auto" came to
-    horizon: Plan
-    schedule: Schedule
-    accelerator: Accelerator
-    model: BaseModel
-    adapter: Adapter
-    optimizer: Any  # accelerate's wrapper of torch's
-    loss: BatchLoss
-    ema: Ema | None
-
-    @property
-    def device(self) -> torch.device:
-        """Where the denoiser runs."""
-        return self.accelerator.device
-
-    @property
-    def trainable(self) -> list[nn.Parameter]:
-        """The parameters that the optimizer moves."""
-        return [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
-
-    def averaged(self) -> AbstractContextManager[None]:
-        """Put on the weights that are saved and drawn with, where those are an average."""
-        return self.ema.applied() if self.ema else averaged(self.optimizer)
-
-    def learning_rates(self) -> dict[str, float]:
-        """Return the rate of each group in the last step; 0 of one that is trained no longer."""
-        trained = {g["name"]: any(p.requires_grad for p in g["params"]) for g in self.optimizer.param_groups}
-        return {name: rate if trained[name] else 0.0 for name, rate in learning_rates(self.optimizer).items()}
-
-    def stop_text_encoders(self, step: int) -> None:
-        """Freeze the text encoders' LoRA where the settings say that it is trained no longer.
-
-        Args:
-            step: of those that have been taken.
-        """
-        share = self.settings.optimizer.text_encoder_stop
-        if share and step >= share / 100 * self.horizon.steps:
-            for group in self.optimizer.param_groups:
-                if group["name"].startswith("text_encoder"):
-                    for parameter in group["params"]:
-                        parameter.requires_grad_(False)
+from loranb.training.validation import Validation
 
 
 def prepare(run: Run) -> Generator[Event, None, Prepared]:
@@ -108,6 +64,7 @@ def prepare(run: Run) -> Generator[Event, None, Prepared]:
         yield Warned(said)
     # Pictures first: the VAE is the only part on the GPU while they are encoded.
     kept = run.project.cache / "latents"
+    held = yield from _held_out_pictures(horizon, settings, model, kept, device)
     moments = yield from prepare_pictures(horizon.shown, settings.dataset, model.vae, kept, device)
     accelerator = _accelerator(device, dtype)
     store_base(model.unet, settings.memory.base, device)
@@ -123,7 +80,8 @@ def prepare(run: Run) -> Generator[Event, None, Prepared]:
     shown = Shown(horizon.shown, moments, settings.dataset.prior_loss_weight)
     placements = Placements(horizon.shown, settings.model.size_conditioning)
     loss = BatchLoss(model, unet, objective, settings.noise, shown, encode, placements, accelerator)
-    ready = Prepared(settings, horizon, schedule, accelerator, model, adapter, optimizer, loss, None)
+    validation = _validation(horizon, settings, held, loss) if held else None
+    ready = Prepared(settings, horizon, schedule, accelerator, model, adapter, optimizer, loss, None, validation)
     decay = settings.optimizer.ema
     return replace(ready, ema=Ema(ready.trainable, decay)) if decay else ready
 
@@ -153,3 +111,21 @@ def _lora(model: BaseModel, settings: Settings, choice: Choice) -> tuple[Adapter
         for parameter in group["params"]:
             parameter.data = parameter.data.to(DTYPES[settings.memory.lora_precision])
     return adapter, optimizer
+
+
+def _held_out_pictures(
+    horizon: Plan, settings: Settings, model: BaseModel, kept: Path, device: torch.device
+) -> Generator[Event, None, MomentsOf | None]:
+    """Encode the pictures that are kept back, which are always shown alike."""
+    if not horizon.held_out:
+        return None
+    alike = settings.dataset.model_copy(update={"flip": False, "random_crop": False, "colour": False})
+    alike = alike.model_copy(update={"cache_latents": True})
+    return (yield from prepare_pictures(horizon.held_out, alike, model.vae, kept, device))
+
+
+def _validation(horizon: Plan, settings: Settings, moments: MomentsOf, loss: BatchLoss) -> Validation:
+    placements = Placements(horizon.held_out, settings.model.size_conditioning)
+    captions = [settled(planned.image.wording, settings.captions) for planned in horizon.held_out]
+    loss = replace(loss, shown=Shown(horizon.held_out, moments), placements=placements)
+    return Validation(captions, loss, settings.validation, horizon.batch_size)

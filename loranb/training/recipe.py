@@ -10,19 +10,19 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 
-import torch
 from torch import nn
 
-from loranb.errors import GenerationError, TrainingError
-from loranb.events import Ended, Event, Sampled, Saved, Started, Step, Warned
+from loranb.errors import TrainingError
+from loranb.events import Ended, Event, Saved, Started, Step
 from loranb.training.batches import Batch, epoch_steps
 from loranb.training.checkpoint import Checkpoint
 from loranb.training.epoch_losses import EpochLosses
 from loranb.training.narrow import widened
 from loranb.training.optimizers import set_learning_rates
-from loranb.training.preparation import Prepared, prepare
+from loranb.training.outcomes import Moment, at_start, outcomes
+from loranb.training.preparation import prepare
+from loranb.training.prepared import Prepared
 from loranb.training.run import Run
-from loranb.training.sampling import draw_samples
 
 
 def train(run: Run) -> Iterator[Event]:
@@ -51,6 +51,8 @@ def _train(run: Run) -> Iterator[Event]:
     checkpoint = Checkpoint(run, ready)
     first = checkpoint.load()
     yield _started(ready, first)
+    if not first:
+        yield from at_start(run, ready)
 
     step, started = first, time.monotonic()
     epoch, epoch_losses = step // horizon.steps_per_epoch + 1, EpochLosses()
@@ -72,14 +74,10 @@ def _train(run: Run) -> Iterator[Event]:
             epoch_losses.add_step(loss)
             yield Step(step, epoch, loss, ready.learning_rates(), time.monotonic() - started, grad_norm)
 
-            if closes_epoch or step == horizon.steps:
+            last = step == horizon.steps
+            if closes_epoch or last:
                 yield epoch_losses.end(epoch, step)
-                if epoch % settings.saving.every_epochs == 0 and step < horizon.steps:
-                    yield Saved(epoch, step, checkpoint.save_epoch(epoch, step))
-                every = settings.samples.every_epochs
-                if every and (epoch % every == 0 or step == horizon.steps):
-                    with ready.averaged():
-                        yield from _samples(run, ready, epoch, step)
+            yield from outcomes(run, ready, checkpoint, Moment(epoch, step, closes_epoch, last))
             if run.stop_file.exists():
                 run.stop_file.unlink()
                 break
@@ -132,12 +130,3 @@ def _clipped(ready: Prepared) -> float:
     ready.accelerator.unscale_gradients(ready.optimizer)
     gradients = [parameter.grad for parameter in ready.trainable if parameter.grad is not None]
     return float(nn.utils.get_total_norm(gradients))
-
-
-def _samples(run: Run, ready: Prepared, epoch: int, step: int) -> Iterator[Event]:
-    """Draw the sample pictures; one that cannot be drawn ends no training."""
-    try:
-        for path, prompt in draw_samples(run, ready.model, ready.settings, step, ready.device):
-            yield Sampled(epoch, step, path, prompt)
-    except (GenerationError, torch.OutOfMemoryError) as error:
-        yield Warned(f"Sample pictures: {error}")

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from loranb import families
 from loranb import plan as planning
+from loranb.dataset.held_out import collect_held_out
 from loranb.dataset.training_set import TrainingImage, collect
 from loranb.device import pick_device, pick_dtype
 from loranb.errors import LoranbError, ProjectError, SettingsError
@@ -61,8 +62,9 @@ class Run:
         """
         found = collect(project.img)
         found.check()
+        kept_back = collect_held_out(project, settings, found)
         images = found.images
-        plan = planning.plan(settings, found.all)
+        plan = planning.plan(settings, [*found.all, *kept_back.images])
         settings = fill_blanks(settings, project.next_version(), images)
         name = settings.saving.name
         if problems := _problems(settings):
@@ -75,7 +77,7 @@ class Run:
                 f"There is a run named {name} already, and runs are never overwritten. "
                 f"Leave saving.name blank for the next free name ({project.next_version()}), or choose another."
             ) from None
-        ImagesFile(folder / images_file.NAME, project).write(plan, found.unusable)
+        ImagesFile(folder / images_file.NAME, project).write(plan, [*found.unusable, *kept_back.unusable])
         settings.save(folder / SETTINGS)
         return cls(folder)
 
@@ -183,7 +185,7 @@ def fill_blanks(settings: Settings, name: str, images: Sequence[TrainingImage]) 
         changes["dataset.cache_latents"] = False  # pictures differ from one showing to the next
     if not settings.saving.name.strip():
         changes["saving.name"] = name
-    if not samples.prompts and samples.every_epochs:
+    if not samples.prompts and (samples.every_epochs or samples.every_steps or samples.at_start):
         captions = list(dict.fromkeys(image.caption for image in images if image.caption))
         spread = max(1, len(captions) // DEFAULT_SAMPLES)
         changes["samples.prompts"] = tuple(

@@ -440,3 +440,28 @@ def test_very_many_captions_of_a_frozen_text_encoder_fill_no_disk(small_project,
     many = {"captions.shuffle": True, "captions.keep": 0, "length.epochs": 4}  # 6 orders of each of 5 captions
     trained(small_project, **{"lora.text_encoder": False}, **many)
     assert not (small_project.cache / "prompts").exists()
+
+
+def saved_names(run):
+    return [path.name.removeprefix(run.name).removesuffix(".safetensors") for path in run.loras()]
+
+
+def test_files_are_saved_after_every_so_many_steps_too(small_project):
+    changes = {"length.epochs": 2, "saving.every_steps": 2}
+    run, events = trained(small_project, **changes)
+    assert len(losses(events)) == 10  # 5 an epoch
+    assert saved_names(run) == ["-step00000002", "-step00000004", "-000001", "-step00000006", "-step00000008", ""]
+
+
+def test_only_the_last_files_are_kept_and_the_finished_one_always(small_project):
+    run, events = trained(small_project, **{"length.epochs": 5, "saving.keep_last": 2})
+    assert saved_names(run) == ["-000003", "-000004", ""]
+    assert len([event for event in run.events() if isinstance(event, Saved)]) == 5
+
+
+def test_samples_are_drawn_at_the_start_and_after_every_so_many_steps(small_project):
+    line = "mokuba --w 64 --h 64 --s 2"
+    options = {"samples.at_start": True, "samples.every_steps": 4}
+    _, events = trained(small_project, **options, **{"samples.prompts": (line,), "samples.every_epochs": 0})
+    assert [event.step for event in events if isinstance(event, Sampled)] == [0, 4, 8, 10]
+    assert losses(events) == losses(trained(small_project)[1])
