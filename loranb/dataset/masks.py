@@ -51,6 +51,14 @@ class Mask:
         Raises:
             DatasetError: it cannot be read, or has another shape than its picture.
         """
+        return pictures.edit(self.picture).apply(self.upright(pictures))
+
+    def upright(self, pictures: Pictures) -> Image.Image:
+        """Read the mask in the size of its upright picture, before any edit; see `open`.
+
+        Raises:
+            DatasetError: it cannot be read, or has another shape than its picture.
+        """
         upright = pictures.upright_size(self.picture)
         read = self._read()
         if not _fits(read.size, upright):
@@ -59,8 +67,7 @@ class Mask:
                 f"mask, {upright[0]} x {upright[1]}: the shapes differ. Paint it on the whole picture as it stands "
                 "upright; in a smaller size of the same shape will do."
             )
-        whole = read if read.size == upright else read.resize(upright, Image.Resampling.BILINEAR)
-        return pictures.edit(self.picture).apply(whole)
+        return read if read.size == upright else read.resize(upright, Image.Resampling.BILINEAR)
 
     def problem(self, pictures: Pictures) -> str:
         """Say why it cannot be used; blank where it can be."""

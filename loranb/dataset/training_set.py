@@ -43,6 +43,7 @@ class TrainingImage:
     lines: tuple[str, ...] = ()  # of its caption, where there are several: wildcards choose one of them
     regularisation: bool = False  # of what the base model knows, so that it does not forget it
     held_out: bool = False  # kept back from training, for validation
+    mask: str = ""  # SHA-256 of the file that holds its mask, where that counts
 
     @property
     def wording(self) -> Wording:

@@ -79,6 +79,14 @@ class DatasetSettings(Group):
         kohya="flip_aug",
         ss="ss_flip_aug",
     )
+    masked_loss: bool = setting(
+        False,
+        "Learn only what a picture's mask shows: white counts, black does not, grey in part. A mask is a file beside "
+        "its picture, such as church.mask.png beside church.jpg, or else what is transparent of the picture itself; "
+        "pictures without one count wholly. For a subject whose surroundings should not be learnt.",
+        advanced=True,
+        kohya="masked_loss",
+    )
     random_crop: bool = setting(
         False,
         "Cut what doesn't fit the bucket off at a place drawn anew at each showing, instead of evenly at both ends. "

@@ -34,6 +34,7 @@ COLUMNS = (
     "lines",
     "regularisation",
     "held_out",
+    "mask",
 )
 _NAMED = 10  # pictures that are left out, in a warning
 Row = dict[str, str]
@@ -70,6 +71,7 @@ class ImagesFile:
                 tuple((row.get("lines") or "").splitlines()),
                 bool(row.get("regularisation")),
                 row.get("held_out") == "yes",
+                row.get("mask") or "",
             )
             for row in self._rows()
             if not row.get("left_out")
@@ -105,6 +107,7 @@ class ImagesFile:
                 "lines": "\n".join(image.lines),
                 "regularisation": "yes" if image.regularisation else "",
                 "held_out": "yes" if image.held_out else "",
+                "mask": image.mask,
             }
             for image, fit in ((planned.image, planned.fit) for planned in (*plan.shown, *plan.held_out))
         ]

@@ -13,6 +13,7 @@ from loranb.plan import PlannedImage
 from loranb.settings import NoiseSettings
 from loranb.training.batches import Batch
 from loranb.training.latents import MomentsOf, draw_latents
+from loranb.training.masks import Masks, masked_mean
 from loranb.training.noise import perturb, shape_noise
 from loranb.training.objectives import Objective
 from loranb.training.placement import Placements
@@ -34,16 +35,22 @@ class Shown:
         images: those of the plan.
         moments: what the VAE says of those of a batch.
         prior_loss_weight: how much regularisation pictures count.
+        masks: which parts of them count; None where all of each does.
     """
 
     images: Sequence[PlannedImage]
     moments: MomentsOf
     prior_loss_weight: float = 1.0
+    masks: Masks | None = None
 
     def weights(self, places: Sequence[int]) -> Tensor:
         """Return how much pictures count; (B,)."""
         prior = [self.images[place].image.regularisation for place in places]
         return torch.where(torch.tensor(prior), self.prior_loss_weight, 1.0)
+
+    def mean(self, error: Tensor, batch: Batch) -> Tensor:
+        """Return the mean error (B,) of what counts of a batch's pictures; `error` is (B, C, H, W)."""
+        return error.flatten(1).mean(1) if self.masks is None else masked_mean(error, self.masks(batch).to(error))
 
 
 @dataclass(frozen=True)
@@ -76,7 +83,7 @@ class BatchLoss:
         prediction = self.predict(self.objective.add_noise(x0, mixed_in, t), t, batch)
         error = self.objective.error(prediction, self.objective.target(x0, eps, t), t)
         weights = self.objective.weight(t) * self.shown.weights(batch.images).to(t.device)
-        return Losses(weights * error.flatten(1).mean(1), t)
+        return Losses(weights * self.shown.mean(error, batch), t)
 
     def predict(self, noisy: Tensor, t: Tensor, batch: Batch) -> Tensor:
         """Run the denoiser on noisy latents (B, C, H, W), under a batch's captions; in fp32, same shape."""

@@ -12,6 +12,7 @@ from accelerate.utils import set_seed
 
 from loranb import families
 from loranb.base_models import fetch, is_on_hub
+from loranb.dataset.reader import Pictures
 from loranb.device import pick_device, pick_dtype, precision_name
 from loranb.events import Event, Preparing, Warned
 from loranb.families import BaseModel
@@ -23,6 +24,7 @@ from loranb.training.checkpoint import DTYPES
 from loranb.training.ema import Ema
 from loranb.training.latents import MomentsOf
 from loranb.training.loss import BatchLoss, Shown
+from loranb.training.masks import Masks
 from loranb.training.objectives import noise_schedule, objective_for
 from loranb.training.optimizers import Choice, choose, make_optimizer
 from loranb.training.pictures import prepare_pictures
@@ -47,6 +49,7 @@ def prepare(run: Run) -> Generator[Event, None, Prepared]:
     if said := run.leave_out():
         yield Warned(said)
     horizon = plan(settings, run.images())
+    masks = Masks(horizon.shown, Pictures(run.project)) if settings.dataset.masked_loss else None
     device = pick_device()
     dtype = pick_dtype(settings.memory.precision, device)
     settings = settings.assign("memory.precision", precision_name(dtype))
@@ -77,7 +80,7 @@ def prepare(run: Run) -> Generator[Event, None, Prepared]:
         model.unet.compile_repeated_blocks(backend=settings.memory.compile)
     unet, optimizer = accelerator.prepare(model.unet, optimizer)
     unet.train()
-    shown = Shown(horizon.shown, moments, settings.dataset.prior_loss_weight)
+    shown = Shown(horizon.shown, moments, settings.dataset.prior_loss_weight, masks)
     placements = Placements(horizon.shown, settings.model.size_conditioning)
     loss = BatchLoss(model, unet, objective, settings.noise, shown, encode, placements, accelerator)
     validation = _validation(horizon, settings, held, loss) if held else None

@@ -5,7 +5,7 @@
     runs/NAME/
       settings.toml   every setting, blanks filled in
       images.csv      every picture: path, sha256, size, bucket, repeats, caption, how it is turned and cropped,
-                      whether it is for regularisation; why it is left out, where it is
+                      whether it is for regularisation, what its mask holds; why it is left out, where it is
       events.jsonl    what happened
       log.txt         what the training process printed
       stop            asks for a stop, while it exists
@@ -21,6 +21,7 @@ from pathlib import Path
 from loranb import families
 from loranb import plan as planning
 from loranb.dataset.held_out import collect_held_out
+from loranb.dataset.masked_set import with_masks
 from loranb.dataset.training_set import TrainingImage, collect
 from loranb.device import pick_device, pick_dtype
 from loranb.errors import LoranbError, ProjectError, SettingsError
@@ -57,11 +58,13 @@ class Run:
 
         Raises:
             ProjectError: the name is taken.
-            DatasetError: there are no usable pictures.
+            DatasetError: there are no usable pictures, or masks that are to count cannot be used.
             SettingsError: a name, a prompt or a base model that cannot be used; all are named.
         """
         found = collect(project.img)
         found.check()
+        if settings.dataset.masked_loss:
+            found = with_masks(found, project)
         kept_back = collect_held_out(project, settings, found)
         images = found.images
         plan = planning.plan(settings, [*found.all, *kept_back.images])
