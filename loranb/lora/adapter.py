@@ -1,7 +1,7 @@
 """Put a LoRA on a base model, and read it off under the names of a LoRA file."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from loranb.errors import LoraFileError, SettingsError
 from loranb.families import BaseModel
 from loranb.lora._peft import alpha_of, as_in_file, file_names, put_on
+from loranb.lora.dropout import Dropout
+from loranb.lora.norms import limit
 from loranb.lora.rates import ParameterGroup, Rates
 from loranb.lora.sizes import sizes_for, trains_convolutions
 from loranb.lora.targets import text_key, text_targets, unet_targets
@@ -36,10 +38,17 @@ class Adapter:
 
     layers: tuple[AdaptedLayer, ...]
     rates: Rates = Rates(OptimizerSettings())
+    dropout: Dropout = field(default_factory=Dropout)
+    max_norm: float = 0.0  # 0 is no limit
 
     def groups(self) -> list[ParameterGroup]:
         """Sort the trainable parameters by what they learn at, the U-Net's first."""
         return self.rates.groups(self.layers)
+
+    def limit(self) -> None:
+        """Scale down what has grown beyond the highest norm, after a step; nothing where there is none."""
+        if self.max_norm:
+            limit(self.layers, self.max_norm)
 
     def tensors(self) -> dict[str, Tensor]:
         """Return copies of all weights as a LoRA file names them, on the CPU."""
@@ -79,16 +88,17 @@ def attach(model: BaseModel, lora: LoraSettings, optimizer: OptimizerSettings | 
     Raises:
         SettingsError: lists of numbers for blocks do not fit the model, or leave nothing to train.
     """
-    rates = Rates(optimizer or OptimizerSettings())
+    rates, dropout = Rates(optimizer or OptimizerSettings()), Dropout.of(lora)
     layers = []
     for part, name, keys in _parts(model, lora):
         trained = {path: key for path, key in keys.items() if rates.trains(name) and rates.of_block(key)}
         sizes = sizes_for(part, trained, lora)
         for path, layer in put_on(part, sizes, lora) if sizes else ():
             layers.append(AdaptedLayer(keys[path], name, layer, file_names(layer), alpha_of(layer)))
+            dropout.put_on(layer, keys[path])
     if not layers:
         raise SettingsError(["Nothing is left to train: the rank or the learning rate of every part is 0."])
-    return Adapter(tuple(layers), rates)
+    return Adapter(tuple(layers), rates, dropout, lora.max_norm or 0.0)
 
 
 def _parts(model: BaseModel, lora: LoraSettings) -> Iterator[tuple[nn.Module, str, dict[str, str]]]:

@@ -27,4 +27,13 @@ def _arguments(lora: LoraSettings) -> dict[str, object]:
         given |= {"factor": lora.factor, "decompose_both": lora.decompose_both or None}
     if lora.rank_stabilised:
         given["rs_lora"] = True
+    for name in (
+        "block_dims",
+        "block_alphas",
+        "conv_block_dims",
+        "conv_block_alphas",
+        "rank_dropout",
+        "module_dropout",
+    ):
+        given[name] = getattr(lora, name.replace("dims", "ranks")) or None
     return {name: value for name, value in given.items() if value is not None}

@@ -63,6 +63,45 @@ class LoraSettings(Group):
         advanced=True,
         kohya="conv_alpha",
     )
+    dropout: float = setting(
+        0.0,
+        "Share of the inner layer's values that are left out at each step, drawn anew for every point of a picture. "
+        "Higher keeps a LoRA from learning its few pictures by heart, and makes it learn more slowly; 0.1 to 0.3 is "
+        "usual, 0 is off.",
+        ge=0,
+        lt=1,
+        advanced=True,
+        kohya="network_dropout",
+        ss="ss_network_dropout",
+    )
+    rank_dropout: float = setting(
+        0.0,
+        "Share of the ranks that are left out at each step, drawn for every picture, so that none of them carries "
+        "everything. Higher is a stronger guard and learns more slowly; 0.1 to 0.3 is usual, 0 is off.",
+        ge=0,
+        lt=1,
+        advanced=True,
+        kohya="rank_dropout",
+    )
+    module_dropout: float = setting(
+        0.0,
+        "Share of the layers whose LoRA is left out at each step. Higher spreads what is learnt over more layers; 0.1 "
+        "to 0.2 is usual, 0 is off.",
+        ge=0,
+        lt=1,
+        advanced=True,
+        kohya="module_dropout",
+    )
+    max_norm: float | None = setting(
+        None,
+        "The largest norm that a layer's change may have; what is above is scaled down after each step. Lower keeps a "
+        "LoRA milder, so that it goes better with others and is harder to burn in; 1 is usual. Blank is no limit.",
+        gt=0,
+        le=1000,
+        advanced=True,
+        kohya="scale_weight_norms",
+        ss="ss_scale_weight_norms",
+    )
     block_ranks: str | None = setting(
         None,
         "A rank of its own for each block of the U-Net: numbers with commas between them in kohya's order, 25 for SD "

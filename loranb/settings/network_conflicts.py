@@ -23,6 +23,11 @@ def _of_parts(settings: Settings) -> list[str]:
                     f"lora.{name} = {value} is for the convolutions, which are trained only if lora.conv_rank or "
                     "lora.conv_block_ranks is given. Give a rank, or leave it blank."
                 )
+    if lora.dropout and lora.type in ("loha", "lokr"):
+        found.append(
+            f"lora.dropout = {lora.dropout:g} leaves out values of the inner layer, and lora.type = {lora.type!r} has "
+            "none. Use lora.rank_dropout or lora.module_dropout."
+        )
     return found
 
 

@@ -105,11 +105,13 @@ def _gradients(ready: Prepared, batches: list[Batch], told: EpochLosses) -> floa
     """Add up the gradients of a step's batches; returns their mean loss."""
     losses = []
     for batch in batches:
+        ready.adapter.dropout.begin(batch.seed)
         weighted, timesteps = ready.loss(batch)
         loss = weighted.mean()
         ready.accelerator.backward(loss / len(batches))
         losses.append(loss.item())
         told.add(weighted, timesteps, [ready.horizon.shown[i].image.folder for i in batch.images])
+    ready.adapter.dropout.begin(None)
     return sum(losses) / len(losses)
 
 
@@ -118,6 +120,7 @@ def _update(ready: Prepared, step: int) -> float:
     with widened(ready.trainable, ready.settings.length.seed, step):
         grad_norm = _clipped(ready)
         ready.optimizer.step()
+        ready.adapter.limit()
         ready.optimizer.zero_grad()
     return grad_norm
 
