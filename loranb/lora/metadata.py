@@ -99,7 +99,7 @@ def _kohya(settings: Settings, plan: Plan, base: Mapping[str, str], moment: Mome
         "ss_training_finished_at": moment.saved,
         "ss_epoch": moment.epoch,
         "ss_steps": moment.step,
-        **network(settings.lora),
+        **network(settings),
         "ss_base_model_version": base["version"] + ("_v" if _is_v_of_sd(base) else ""),
         "ss_sd_model_name": base["name"],
         "ss_v2": base["version"] == "sd_v2",
