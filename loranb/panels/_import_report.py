@@ -31,9 +31,9 @@ class ImportReport(w.VBox):
 
     def show(self, found: Imported, name: str) -> None:
         """Report an import; `name` is the file's."""
-        kinds = [f"{len(found.mapped)} of its keys are taken over", f"{len(found.ignored)} mean nothing here"]
-        kinds += [f"{len(found.unknown)} are unknown: {', '.join(found.unknown)}"] if found.unknown else []
-        told = message("good", f"{name}: {', '.join(kinds)}.")
+        kinds = [f"keys taken over: {len(found.mapped)}", f"without meaning here: {len(found.ignored)}"]
+        kinds += [f"unknown: {', '.join(found.unknown)}"] if found.unknown else []
+        told = message("good", f"{name}: {'; '.join(kinds)}.")
         taken = _folded("What was taken over", ["key", "setting"], found.mapped)
         self.said.value = told + taken + _folded("What means nothing here, and why", ["key", "why"], found.ignored)
         self._left = list(found.advice)

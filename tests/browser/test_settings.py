@@ -1,5 +1,6 @@
 """Notebook 3 in a real JupyterLab: settings by keyboard and by pointer, on a project that is new."""
 
+import json
 import time
 
 import pytest
@@ -144,6 +145,22 @@ def test_a_preset_is_chosen_used_and_taken_back(page):
     page.press("Show all")
     page.press("Take back")
     page.until(lambda: page.settings() == before)
+
+
+def test_a_preset_of_kohyas_form_is_imported_by_its_path(page, tmp_path):
+    before = page.settings()
+    preset = {"LoRA_type": "Standard", "network_dim": 24, "network_alpha": 48, "epoch": "6", "gpu_ids": "0"}
+    (tmp_path / "theirs.json").write_text(json.dumps(preset))
+    page.press("Files: save, open")
+    page.page.locator(".loranb input[placeholder^='path of']").fill(str(tmp_path / "theirs.json"))
+    page.keys("Tab")
+    page.page.locator(".loranb .fa-folder-open").first.click()
+    page.until(lambda: page.settings().lora.rank == 24 and "keys taken over: " in page.text())
+    page.page.locator(".loranb summary", has_text="What was taken over").click()
+    page.picture("import")
+    page.press("Take back")
+    page.until(lambda: page.settings() == before)
+    page.press("Files: save, open")
 
 
 def test_nothing_sticks_out_in_light_and_dark_wide_and_narrow(page):
