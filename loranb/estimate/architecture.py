@@ -160,7 +160,9 @@ def text_layers(config: Mapping[str, Any]) -> list[Layer]:
     found = []
     for number in range(config["num_hidden_layers"]):
         path = f"encoder.layers.{number}"
-        found += [Layer(f"{path}.self_attn.{name}", width, width) for name in ("k_proj", "v_proj", "q_proj", "out_proj")]
+        found += [
+            Layer(f"{path}.self_attn.{name}", width, width) for name in ("k_proj", "v_proj", "q_proj", "out_proj")
+        ]
         found += [Layer(f"{path}.mlp.fc1", width, inner), Layer(f"{path}.mlp.fc2", inner, width)]
     return found
 

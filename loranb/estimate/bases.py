@@ -1,0 +1,116 @@
+"""What a base model is made of, from its configuration: read from its folder, or known for its family."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from loranb.base_models import is_on_hub, kept, pick
+from loranb.errors import ModelError
+from loranb.estimate.architecture import Block, Layer, text_layers, text_weights, unet_blocks
+from loranb.families import DEMO, locate
+from loranb.families._recognise import recognise
+
+# As published with Stable Diffusion 1.5, 2.1 and XL 1.0; names as in diffusers' and transformers' configurations.
+_SD1 = {
+    "block_out_channels": (320, 640, 1280, 1280),
+    "down_block_types": ("CrossAttnDownBlock2D",) * 3 + ("DownBlock2D",),
+    "up_block_types": ("UpBlock2D",) + ("CrossAttnUpBlock2D",) * 3,
+    "cross_attention_dim": 768,
+    "attention_head_dim": 8,
+}
+_SD2 = {**_SD1, "cross_attention_dim": 1024, "attention_head_dim": (5, 10, 20, 20), "use_linear_projection": True}
+_SDXL = {
+    "block_out_channels": (320, 640, 1280),
+    "down_block_types": ("DownBlock2D",) + ("CrossAttnDownBlock2D",) * 2,
+    "up_block_types": ("CrossAttnUpBlock2D",) * 2 + ("UpBlock2D",),
+    "transformer_layers_per_block": (1, 2, 10),
+    "cross_attention_dim": 2048,
+    "attention_head_dim": (5, 10, 20),
+    "use_linear_projection": True,
+    "addition_embed_type": "text_time",
+    "projection_class_embeddings_input_dim": 2816,
+}
+_CLIP_L = {"hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12}
+_CLIP_H = {"hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 23}
+_CLIP_G = {"hidden_size": 1280, "intermediate_size": 5120, "num_hidden_layers": 32, "projection_dim": 1280}
+_CLIP_G |= {"architectures": ["CLIPTextModelWithProjection"]}
+KNOWN = {"sd1": (_SD1, (_CLIP_L,)), "sd2": (_SD2, (_CLIP_H,)), "sdxl": (_SDXL, (_CLIP_L, _CLIP_G))}
+VAE_WEIGHTS = 83_653_863  # of all three families' autoencoder; a smaller one of a folder counts less, which is safe
+
+
+@dataclass(frozen=True)
+class Base:
+    """A base model's parts, as lists of layers."""
+
+    family: str
+    blocks: tuple[Block, ...]
+    text: tuple[tuple[Layer, ...], ...]  # of each text encoder
+    text_weights: tuple[int, ...]  # parameters of each text encoder
+    text_widths: tuple[int, ...]
+    heads: tuple[int, ...]  # of attention, by level
+
+    @property
+    def weights(self) -> int:
+        """Parameters of the U-Net."""
+        return sum(block.weights for block in self.blocks) + 2 * self.blocks[0].channels  # and the last norm
+
+
+@lru_cache(maxsize=32)
+def base_of(source: str) -> Base | None:
+    """Return what a base model is made of; None where nobody knows: on the hub, and not fetched yet.
+
+    Args:
+        source: `model.base` of the settings.
+    """
+    try:
+        family, place = _family(source)
+    except ModelError:
+        return None
+    return _read(family, place) if family else None
+
+
+def known_base(family: str) -> Base:
+    """Return what the published models of a family are made of."""
+    return _made(family, *KNOWN[family])
+
+
+def _family(source: str) -> tuple[str, Path | None]:
+    """Say which family a base model is of, and where its configuration lies; asks the hub nothing."""
+    if source == DEMO or not is_on_hub(source):
+        place = Path(locate(source))
+        return recognise(str(place)).family, place
+    if there := kept(source):
+        return recognise(str(there)).family, there
+    known = pick(source)
+    return (known.family if known else "", None)
+
+
+def _read(family: str, place: Path | None) -> Base:
+    unet, text = KNOWN[family]
+    if place is not None and place.is_dir():
+        folders = [place / name for name in ("text_encoder", "text_encoder_2")]
+        unet = _config(place / "unet") or unet
+        text = tuple(config for folder in folders if (config := _config(folder))) or text
+    return _made(family, unet, text)
+
+
+def _config(folder: Path) -> dict[str, Any] | None:
+    try:
+        return json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def _made(family: str, unet: Mapping[str, Any], text: tuple[Mapping[str, Any], ...]) -> Base:
+    count, heads = len(unet["block_out_channels"]), unet.get("attention_head_dim", 8)
+    return Base(
+        family=family,
+        blocks=tuple(unet_blocks(unet)),
+        text=tuple(tuple(text_layers(config)) for config in text),
+        text_weights=tuple(map(text_weights, text)),
+        text_widths=tuple(config["hidden_size"] for config in text),
+        heads=tuple(heads) if isinstance(heads, list | tuple) else (heads,) * count,
+    )
