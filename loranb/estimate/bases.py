@@ -41,9 +41,9 @@ KNOWN = {"sd1": (_SD1, (_CLIP_L,)), "sd2": (_SD2, (_CLIP_H,)), "sdxl": (_SDXL, (
 VAE_WEIGHTS = 83_653_863  # of all three families' autoencoder; a smaller one of a folder counts less, which is safe
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Base:
-    """A base model's parts, as lists of layers."""
+    """A base model's parts, as lists of layers; one object for each model, so that counts can be remembered by it."""
 
     family: str
     blocks: tuple[Block, ...]
@@ -72,6 +72,7 @@ def base_of(source: str) -> Base | None:
     return _read(family, place) if family else None
 
 
+@lru_cache(maxsize=8)
 def known_base(family: str) -> Base:
     """Return what the published models of a family are made of."""
     return _made(family, *KNOWN[family])

@@ -1,0 +1,91 @@
+"""The cheapest change of settings with which a run fits a GPU."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+from loranb.estimate.bases import Base
+from loranb.estimate.gpus import Gpu
+from loranb.estimate.memory import memory
+from loranb.plan import Plan
+from loranb.settings import Settings
+
+MOST = 3  # changes at once
+
+
+@dataclass(frozen=True)
+class Saving:
+    """A change that saves memory.
+
+    Args:
+        words: what it does, with what it costs.
+        cost: by how much a run gets longer, in percent; what changes the result as well is dearer.
+        changes: values by ``group.name``, for `Settings.assign_all`.
+    """
+
+    words: str
+    cost: float
+    changes: Mapping[str, Any]
+
+
+def cheapest(settings: Settings, plan: Plan, base: Base, gpu: Gpu) -> Saving | None:
+    """Find the cheapest change, or a few together, with which a run fits; None where it fits or nothing helps.
+
+    Costs are published shares of other trainers' steps, and only order the changes.
+    """
+    if memory(settings, plan, base).peak <= gpu.bytes:
+        return None
+    known = list(_savings(settings))
+    tried = sorted(
+        (several for count in range(1, MOST + 1) for several in combinations(known, count) if _apart(several)),
+        key=lambda several: (sum(one.cost for one in several), len(several)),
+    )
+    for several in tried:
+        changes = {path: value for one in several for path, value in one.changes.items()}
+        if memory(settings.assign_all(changes), _with_batch(plan, changes), base).peak <= gpu.bytes:
+            return Saving("; ".join(one.words for one in several), sum(one.cost for one in several), changes)
+    return None
+
+
+def _apart(several: tuple[Saving, ...]) -> bool:
+    paths = [path for one in several for path in one.changes]
+    return len(paths) == len(set(paths))
+
+
+def _with_batch(plan: Plan, changes: Mapping[str, Any]) -> Plan:
+    from dataclasses import replace
+
+    return replace(plan, batch_size=changes.get("length.batch_size", plan.batch_size))
+
+
+def _savings(settings: Settings) -> Iterator[Saving]:
+    """List what can be changed, each with its cost in percent of a run's time (published, or assumed)."""
+    memory_of, length = settings.memory, settings.length
+    if not (settings.dataset.cache_latents or settings.dataset.random_crop or settings.dataset.colour):
+        yield Saving("encode pictures once (memory and time saved)", 0, {"dataset.cache_latents": True})
+    if settings.optimizer.name == "AdamW":
+        yield Saving("optimizer AdamW8bit (no time lost)", 1, {"optimizer.name": "AdamW8bit"})
+    if memory_of.gradient_checkpointing == "none":
+        words = "gradient checkpointing selective (about a tenth slower)"
+        yield Saving(words, 9, {"memory.gradient_checkpointing": "selective"})
+    for batch in _smaller(length.batch_size):
+        times = -(-length.batch_size // batch) * length.gradient_accumulation
+        words = f"batches of {batch}, {times} added up (the same step, slower on fast cards)"
+        cost = 12 + length.batch_size / batch
+        yield Saving(words, cost, {"length.batch_size": batch, "length.gradient_accumulation": times})
+    if memory_of.gradient_checkpointing != "full":
+        yield Saving("gradient checkpointing full (a third slower)", 35, {"memory.gradient_checkpointing": "full"})
+    if memory_of.base == "as is":
+        yield Saving("the base in 8 bits (slower, a little less exact)", 50, {"memory.base": "8bit"})
+        yield Saving("the base in 4 bits (slower, less exact)", 70, {"memory.base": "4bit"})
+    if settings.lora.text_encoder and settings.lora.unet:
+        yield Saving("the U-Net alone (new words are learnt less well)", 80, {"lora.text_encoder": False})
+    smaller = settings.dataset.resolution * 3 // 4 // 64 * 64
+    if smaller >= 512:
+        yield Saving(f"a resolution of {smaller} (less detail)", 90, {"dataset.resolution": smaller})
+
+
+def _smaller(batch: int) -> list[int]:
+    """List halves of a batch, down to 1."""
+    return [batch // 2**n for n in range(1, batch.bit_length()) if batch % 2**n == 0] or ([1] if batch > 1 else [])

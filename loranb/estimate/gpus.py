@@ -1,0 +1,84 @@
+"""GPUs that people rent or own: their memory, and whether they compute in bf16."""
+
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from functools import lru_cache
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """A GPU.
+
+    Args:
+        name: as people call it.
+        memory: GiB that programs can have, as its driver reports it; a few percent less than is sold.
+        bf16: whether it computes in bf16 itself (compute capability 8 and up).
+    """
+
+    name: str
+    memory: float
+    bf16: bool = True
+
+    @property
+    def bytes(self) -> int:
+        """Its memory in bytes."""
+        return int(self.memory * 2**30)
+
+
+# Memory as the drivers report it for these cards (nvidia-smi, in MiB, divided by 1024).
+GPUS = (
+    Gpu("T4", 15.0, bf16=False),
+    Gpu("P100", 16.0, bf16=False),
+    Gpu("V100", 16.0, bf16=False),
+    Gpu("RTX 3060", 12.0),
+    Gpu("RTX 4070", 12.0),
+    Gpu("RTX 4080", 16.0),
+    Gpu("RTX A4000", 16.0),
+    Gpu("L4", 22.5),
+    Gpu("A10", 22.5),
+    Gpu("RTX 3090", 24.0),
+    Gpu("RTX 4090", 24.0),
+    Gpu("RTX A5000", 24.0),
+    Gpu("RTX 5090", 31.8),
+    Gpu("A100 40GB", 40.0),
+    Gpu("L40S", 45.0),
+    Gpu("RTX A6000", 48.0),
+    Gpu("A100 80GB", 80.0),
+    Gpu("H100", 79.6),
+    Gpu("H200", 140.4),
+)
+
+
+def named(name: str) -> Gpu | None:
+    """Return a GPU by its name, however it is written: ``Tesla T4``, ``a100-80gb``; None for others."""
+    wanted = _plain(name)
+    exact = [gpu for gpu in GPUS if _plain(gpu.name) == wanted]
+    within = [gpu for gpu in GPUS if _plain(gpu.name) in wanted]
+    return (exact or sorted(within, key=lambda gpu: -len(gpu.name)) or [None])[0]
+
+
+@lru_cache(maxsize=1)
+def here() -> Gpu | None:
+    """Return this machine's first GPU, as its driver tells it without torch; None where there is none."""
+    program = shutil.which("nvidia-smi")
+    if not program:
+        return None
+    asked = [program, "--query-gpu=name,memory.total,compute_cap", "--format=csv,noheader,nounits"]
+    try:
+        said = subprocess.run(asked, capture_output=True, text=True, timeout=10, check=True).stdout
+        return from_driver(said)
+    except (OSError, subprocess.SubprocessError, ValueError, IndexError):
+        return None
+
+
+def from_driver(said: str) -> Gpu:
+    """Read a line of nvidia-smi: name, MiB, compute capability."""
+    name, memory, capability = (part.strip() for part in said.strip().splitlines()[0].rsplit(",", 2))
+    return Gpu(name.removeprefix("NVIDIA ").removeprefix("Tesla "), int(memory) / 1024, float(capability) >= 8)
+
+
+def _plain(name: str) -> str:
+    words = re.sub(r"[^a-z0-9]", "", name.lower())
+    return re.sub(r"nvidia|tesla|geforce|generation|pcie|sxm\d?|laptop", "", words)
