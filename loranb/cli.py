@@ -96,27 +96,9 @@ def _download(asked: argparse.Namespace) -> tuple[Report, str]:
 
 
 def _plan(asked: argparse.Namespace) -> tuple[Report, str]:
-    from loranb.dataset.training_set import collect
-    from loranb.plan import plan
-    from loranb.settings.advice import advice
+    from loranb.estimate.terminal import plan
 
-    project = open_project_here(asked.project)
-    settings = project.settings().assign_text(asked.set)
-    found = collect(project.img)
-    found.check()
-    horizon = plan(settings, found.all)
-    report = {
-        "images": len(horizon.images),
-        "steps_per_epoch": horizon.steps_per_epoch,
-        "epochs": horizon.epochs,
-        "steps": horizon.steps,
-        "buckets": [
-            {"size": bucket.size, "images": bucket.images, "batches": bucket.batches} for bucket in horizon.buckets
-        ],
-        "advice": [said.words for said in advice(settings)],
-    }
-    rows = [f"  {b.size[0]} x {b.size[1]}: {b.images} pictures, {b.batches} batches" for b in horizon.buckets]
-    return report, "\n".join([horizon.sentence(), *rows, *(f"! {said}" for said in advice(settings))])
+    return plan(asked)
 
 
 def _train(asked: argparse.Namespace) -> tuple[Report, str]:
@@ -216,7 +198,8 @@ def _about_training(verb: Verb) -> None:
 
     add_download_arguments(verb("download", _download, "fetch a base model, or list those one can choose from"))
     add_import_arguments(verb("import-kohya", _import_kohya, "take over the settings of kohya_ss or sd-scripts"))
-    plan = verb("plan", _plan, "say what a training run will be")
+    plan = verb("plan", _plan, "say what a training run will be: steps, buckets, disk, GPU memory, time")
+    plan.add_argument("--gpu", default="", help="what it is to run on, such as T4 or RTX 4090; else this machine's")
     train = verb("train", _train, "train a LoRA, and follow it")
     for command in (plan, train):
         command.add_argument("project", type=Path)

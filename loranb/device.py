@@ -55,6 +55,18 @@ def precision_name(dtype: "torch.dtype") -> str:
     return {torch.float32: "fp32", torch.float16: "fp16", torch.bfloat16: "bf16"}[dtype]
 
 
+def gpu_name(device: "torch.device") -> str:
+    """Name a GPU shortly, ``A100-SXM4-40GB``; empty for a CPU."""
+    import torch
+
+    return short_name(torch.cuda.get_device_name(device)) if device.type == "cuda" else ""
+
+
+def short_name(name: str) -> str:
+    """Leave out of a GPU's name what all of them have."""
+    return name.removeprefix("NVIDIA ").removeprefix("Tesla ").removeprefix("GeForce ").strip()
+
+
 def describe() -> str:
     """Say in one line what training would run on."""
     import os

@@ -31,6 +31,7 @@ class Started(Event):
     precision: str
     trainable: int  # parameters of the LoRA
     first_step: int = 0  # steps taken by an earlier part of the same run
+    gpu: str = ""  # its name; empty without one
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,17 @@ class BucketPlan:
 
 
 @dataclass(frozen=True)
+class SubjectPlan:
+    """What is shown of one subject; `share` is that of all showings, regularisation pictures left out."""
+
+    folder: str
+    images: int
+    repeats: int
+    items: int
+    share: float
+
+
+@dataclass(frozen=True)
 class Plan:
     """The horizon of a run."""
 
@@ -69,6 +80,27 @@ class Plan:
     def captions(self) -> tuple[str, ...]:
         """What is written of the pictures, in their order."""
         return tuple(planned.image.caption for planned in self.images)
+
+    @property
+    def subjects(self) -> tuple[SubjectPlan, ...]:
+        """The subjects, by their folders."""
+        members: dict[str, list[TrainingImage]] = {}
+        for planned in self.images:
+            members.setdefault(planned.image.folder, []).append(planned.image)
+        total = sum(image.repeats for images in members.values() for image in images)
+        return tuple(
+            SubjectPlan(folder, len(images), images[0].repeats, items, items / total)
+            for folder, images in sorted(members.items())
+            if (items := sum(image.repeats for image in images))
+        )
+
+    def cropped(self) -> dict[Size, float]:
+        """Return the share of their area that pictures lose to the cut, on average, by bucket."""
+        lost: dict[Size, list[float]] = {}
+        for planned in self.shown:
+            (width, height), (wide, high) = planned.fit.bucket, planned.fit.resized
+            lost.setdefault(planned.fit.bucket, []).append(1 - width * height / (wide * high))
+        return {size: sum(shares) / len(shares) for size, shares in lost.items()}
 
     def sentence(self) -> str:
         """Say it in one line, with the arithmetic: images, repeats, batch, epochs, steps."""

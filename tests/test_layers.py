@@ -40,6 +40,8 @@ WIDGETS, TORCH = ("ipywidgets", "IPython", "anywidget"), ("torch", "diffusers", 
         ("loranb.captioners", [*TORCH, *WIDGETS, "onnxruntime"]),
         ("loranb.families._recognise", [*TORCH, *WIDGETS]),
         ("loranb.families", [*TORCH, *WIDGETS]),
+        ("loranb.estimate", [*TORCH, *WIDGETS, "matplotlib", "huggingface_hub"]),
+        ("loranb.estimate.terminal", [*TORCH, *WIDGETS, "matplotlib"]),
         ("loranb.base_models", [*TORCH, *WIDGETS, "huggingface_hub"]),
     ],
 )

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 from loranb.estimate.architecture import Block, Layer
 from loranb.estimate.bases import Base
-from loranb.estimate.size import rank_of
+from loranb.estimate.size import adapted_kinds, rank_of
+from loranb.lora.sizes import trains_convolutions
 from loranb.settings import LoraSettings
 
 TOKENS = 77
@@ -70,7 +71,7 @@ def kept_of_unet(how: Pass, size: tuple[int, int]) -> Kept:
     """Count what one picture of `size` (width and height in pixels) keeps in the U-Net."""
     width, height = size[0] // LATENT, size[1] // LATENT
     total = moment = once = once_moment = 0
-    adapts = {"attention"} if how.lora.conv_rank is None else {"attention", "resnet", "downsampler", "upsampler"}
+    adapts = adapted_kinds(how.lora)
     learning = False  # nothing is kept before the first layer that is trained, nor where the U-Net is not
     for block in how.base.blocks:
         first, learning = not learning, learning or (how.lora.unet and block.kind in adapts)
@@ -94,7 +95,7 @@ def _of_type(how: Pass, block: Block, positions: int) -> Kept:
     """
     if how.lora.type == "lora":
         return Kept(0)
-    layers = [layer for layer in block.layers if layer.kernel <= 1 or how.lora.conv_rank is not None]
+    layers = [layer for layer in block.layers if layer.kernel <= 1 or trains_convolutions(how.lora)]
     stays = [layer for layer in layers if _stays(how, block, layer)]
     picture, once = _of_layers(how, stays, positions)
     all_pictures, all_once = _of_layers(how, layers, positions)
@@ -166,10 +167,10 @@ def _end(how: Pass, block: Block, positions: int, _first: bool) -> Kept:
 
 def _lora_of(how: Pass, block: Block, positions: int) -> int:
     """Count what the LoRA of a convolutional block keeps beside the layers themselves."""
-    if how.lora.conv_rank is None:
+    if not trains_convolutions(how.lora):
         return 0
     inputs = sum(layer.inputs for layer in block.layers if layer.kernel) if how.half else 0
-    ranks = sum(rank_of(layer, how.lora) for layer in block.layers if layer.kernel)
+    ranks = sum(rank_of(layer, how.lora, how.base.family) for layer in block.layers if layer.kernel)
     return positions * (inputs + ranks) * how.unit
 
 
@@ -188,7 +189,7 @@ def _around(how: Pass, block: Block, positions: int, first: bool) -> int:
     """Count the norm and the two projections around the transformer blocks."""
     convolution = block.layers[0].kernel == 1  # it keeps its input for itself too
     whole = positions * block.channels
-    ranks = 2 * positions * rank_of(block.layers[0], how.lora) * how.unit
+    ranks = 2 * positions * rank_of(block.layers[0], how.lora, how.base.family) * how.unit
     if not how.half:
         return whole * _FULL * (2 if first else 3) + ranks
     norm = 0 if first else whole * _FULL
@@ -199,8 +200,9 @@ def _around(how: Pass, block: Block, positions: int, first: bool) -> int:
 def _transformer_block(how: Pass, block: Block, positions: int) -> tuple[int, int]:
     """Count one transformer block, and its feed-forward layer alone."""
     channels, unit = block.channels, how.unit
-    whole, rank = positions * channels, positions * rank_of(block.layers[0], how.lora)
-    text = how.tokens * (2 * block.context * how.half + 2 * channels + 2 * rank_of(block.layers[0], how.lora)) * unit
+    whole, rank = positions * channels, positions * rank_of(block.layers[0], how.lora, how.base.family)
+    of_text = 2 * block.context * how.half + 2 * channels + 2 * rank_of(block.layers[0], how.lora, how.base.family)
+    text = how.tokens * of_text * unit
     sums = 2 * positions * how.base.heads[min(block.level, len(how.base.heads) - 1)] * _FULL
     norms = 3 * (whole + 2 * positions) * _FULL
     # Inputs of q, k, v, out and q, out are copies under autocast; in fp32 q, k and v share the norm's output.

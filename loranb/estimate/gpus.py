@@ -6,6 +6,8 @@ import subprocess
 from dataclasses import dataclass
 from functools import lru_cache
 
+from loranb.device import FIRST_WITH_BF16, short_name
+
 
 @dataclass(frozen=True)
 class Gpu:
@@ -54,9 +56,12 @@ GPUS = (
 def named(name: str) -> Gpu | None:
     """Return a GPU by its name, however it is written: ``Tesla T4``, ``a100-80gb``; None for others."""
     wanted = _plain(name)
+    if not wanted:
+        return None
     exact = [gpu for gpu in GPUS if _plain(gpu.name) == wanted]
-    within = [gpu for gpu in GPUS if _plain(gpu.name) in wanted]
-    return (exact or sorted(within, key=lambda gpu: -len(gpu.name)) or [None])[0]
+    begun = [gpu for gpu in GPUS if _plain(gpu.name).startswith(wanted)]
+    within = [gpu for gpu in GPUS if re.search(rf"(?<![a-z0-9]){_plain(gpu.name)}(?![0-9])", wanted)]
+    return next(iter(exact or within or begun), None)
 
 
 @lru_cache(maxsize=1)
@@ -76,7 +81,7 @@ def here() -> Gpu | None:
 def from_driver(said: str) -> Gpu:
     """Read a line of nvidia-smi: name, MiB, compute capability."""
     name, memory, capability = (part.strip() for part in said.strip().splitlines()[0].rsplit(",", 2))
-    return Gpu(name.removeprefix("NVIDIA ").removeprefix("Tesla "), int(memory) / 1024, float(capability) >= 8)
+    return Gpu(short_name(name), int(memory) / 1024, float(capability) >= FIRST_WITH_BF16)
 
 
 def _plain(name: str) -> str:

@@ -6,10 +6,14 @@ hundred kilobytes for SDXL, is not counted.
 
 import math
 from collections.abc import Iterator
+from functools import lru_cache
 
 from loranb.estimate.architecture import Layer
 from loranb.estimate.bases import Base
+from loranb.families._sgm import sgm_name
+from loranb.lora.sizes import size_of, trains_convolutions
 from loranb.settings import LoraSettings
+from loranb.settings.blocks import Blocks, block_of
 
 BYTES = {"fp32": 4, "fp16": 2, "bf16": 2}
 
@@ -27,28 +31,43 @@ def parameters(base: Base, lora: LoraSettings) -> int:
 
 def adapted(base: Base, lora: LoraSettings) -> Iterator[tuple[Layer, int]]:
     """List the layers that get a LoRA, with its parameters."""
-    if lora.unet:
-        for layer in unet_targets(base, lora):
-            yield layer, _parameters(layer, lora)
+    layers = list(unet_targets(base, lora)) if lora.unet else []
     if lora.text_encoder:
-        for encoder in base.text:
-            for layer in encoder:
-                yield layer, _parameters(layer, lora)
+        layers += [layer for encoder in base.text for layer in encoder]
+    for layer in layers:
+        if rank := rank_of(layer, lora, base.family):
+            yield layer, _parameters(layer, rank, lora)
 
 
 def unet_targets(base: Base, lora: LoraSettings) -> Iterator[Layer]:
     """List the U-Net's layers that get a LoRA: those of attention, and of the other blocks where these are trained."""
-    kinds = {"attention"} if lora.conv_rank is None else {"attention", "resnet", "downsampler", "upsampler"}
-    return (layer for block in base.blocks if block.kind in kinds for layer in block.layers)
+    return (layer for block in base.blocks if block.kind in adapted_kinds(lora) for layer in block.layers)
 
 
-def rank_of(layer: Layer, lora: LoraSettings) -> int:
-    """Return the rank of a layer's LoRA."""
-    return lora.conv_rank or lora.rank if layer.kernel > 1 else lora.rank
+def adapted_kinds(lora: LoraSettings) -> frozenset[str]:
+    """Name the kinds of blocks whose layers get a LoRA."""
+    return _ALL if trains_convolutions(lora) else _ATTENTION
 
 
-def _parameters(layer: Layer, lora: LoraSettings) -> int:
-    rank, area = rank_of(layer, lora), max(1, layer.kernel) ** 2
+_ATTENTION = frozenset({"attention"})
+_ALL = _ATTENTION | {"resnet", "downsampler", "upsampler"}
+
+
+def rank_of(layer: Layer, lora: LoraSettings, family: str) -> int:
+    """Return the rank of a layer's LoRA; 0 where it gets none."""
+    size = size_of(layer.kernel > 1, _block(layer.path, family), lora)
+    return size.rank if size else 0
+
+
+@lru_cache(maxsize=8192)
+def _block(path: str, family: str) -> tuple[Blocks, int] | None:
+    """Say which of kohya's blocks a layer is in, from its name in a file."""
+    name = sgm_name(path) if family == "sdxl" else path
+    return block_of("lora_unet_" + name.replace(".", "_"))
+
+
+def _parameters(layer: Layer, rank: int, lora: LoraSettings) -> int:
+    area = max(1, layer.kernel) ** 2
     pair = rank * (layer.inputs * area + layer.outputs)
     if lora.type == "dora":
         return pair + layer.outputs

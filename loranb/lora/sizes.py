@@ -3,13 +3,14 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-
-from torch import nn
+from typing import TYPE_CHECKING
 
 from loranb.errors import SettingsError
-from loranb.lora.targets import is_convolution
 from loranb.settings import LoraSettings
 from loranb.settings.blocks import Blocks, block_of, numbers
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ def trains_convolutions(lora: LoraSettings) -> bool:
     return lora.conv_rank is not None or lora.conv_block_ranks is not None
 
 
-def sizes_for(part: nn.Module, keys: Mapping[str, str], lora: LoraSettings) -> dict[str, Size]:
+def sizes_for(part: "nn.Module", keys: Mapping[str, str], lora: LoraSettings) -> dict[str, Size]:
     """Say how large the LoRA of each layer is to be, by its path; what gets none is left out.
 
     Args:
@@ -36,11 +37,20 @@ def sizes_for(part: nn.Module, keys: Mapping[str, str], lora: LoraSettings) -> d
     Raises:
         SettingsError: a list of numbers for blocks has not as many as the U-Net has blocks.
     """
-    sizes = {path: _size(is_convolution(part.get_submodule(path)), block_of(key), lora) for path, key in keys.items()}
+    from loranb.lora.targets import is_convolution  # here, since the plan has sizes without torch
+
+    sizes = {path: size_of(is_convolution(part.get_submodule(path)), block_of(key), lora) for path, key in keys.items()}
     return {path: size for path, size in sizes.items() if size is not None}
 
 
-def _size(convolution: bool, block: tuple[Blocks, int] | None, lora: LoraSettings) -> Size | None:
+def size_of(convolution: bool, block: tuple[Blocks, int] | None, lora: LoraSettings) -> Size | None:
+    """Say how large the LoRA of one layer is to be; None where it gets none.
+
+    Args:
+        convolution: whether it looks at more than one point.
+        block: of the U-Net that it is in, as `block_of` tells; None for a text encoder.
+        lora: the settings.
+    """
     if convolution:
         rank, alpha = _of_block(lora, "conv_block_ranks", block), _of_block(lora, "conv_block_alphas", block)
         rank, alpha = lora.conv_rank if rank is None else rank, lora.conv_alpha if alpha is None else alpha

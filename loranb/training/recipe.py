@@ -12,6 +12,7 @@ from contextlib import closing
 
 from torch import nn
 
+from loranb.device import gpu_name
 from loranb.errors import TrainingError
 from loranb.events import Ended, Event, Saved, Started, Step
 from loranb.training.batches import Batch, epoch_steps
@@ -98,6 +99,7 @@ def _started(ready: Prepared, first: int) -> Started:
         precision=ready.settings.memory.precision,
         trainable=sum(parameter.numel() for parameter in ready.trainable),
         first_step=first,
+        gpu=gpu_name(ready.device),
     )
 
 
