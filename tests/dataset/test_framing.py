@@ -8,7 +8,7 @@ from loranb.dataset.edits import Box
 from loranb.dataset.framing import square, trim, will_crop
 from loranb.demo.scenes import Scene, draw
 from loranb.settings import Settings
-from loranb.training.latents import cut
+from loranb.training.pixels import cut
 
 
 def noise(size, seed=0):
