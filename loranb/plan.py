@@ -8,6 +8,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from loranb.dataset.buckets import Fit, Size, fit
 from loranb.dataset.held_out import split
@@ -71,7 +72,7 @@ class Plan:
         """Regularisation pictures shown in an epoch."""
         return sum(bucket.regularisation for bucket in self.buckets)
 
-    @property
+    @cached_property
     def shown(self) -> tuple[PlannedImage, ...]:
         """All pictures, those for regularisation behind the others."""
         return self.images + self.regularisation

@@ -34,14 +34,12 @@ def epoch_steps(plan: Plan, settings: Settings, first: int) -> Iterator[tuple[in
         The epoch, from 1; the batches that are added up in the step; whether it closes the epoch.
     """
     for epoch in itertools.count(first // plan.steps_per_epoch + 1):
-        batches = list(_showings(plan, settings, epoch))
-        steps = [
-            batches[start : start + plan.gradient_accumulation]
-            for start in range(0, len(batches), plan.gradient_accumulation)
-        ]
+        batches, size = epoch_batches(plan, settings.length.seed, epoch), plan.gradient_accumulation
         done = first % plan.steps_per_epoch if epoch == first // plan.steps_per_epoch + 1 else 0
-        for number in range(done, len(steps)):
-            yield epoch, steps[number], number == len(steps) - 1
+        for start in range(done * size, len(batches), size):
+            numbers = range(start, min(start + size, len(batches)))
+            shown = [_showing(plan, settings, epoch, number, batches[number]) for number in numbers]
+            yield epoch, shown, start + size >= len(batches)
 
 
 def all_captions(plan: Plan, settings: Settings, most: int) -> set[str] | None:
@@ -53,30 +51,28 @@ def all_captions(plan: Plan, settings: Settings, most: int) -> set[str] | None:
         found |= {""} if once != settings.captions else set()
         return found if len(found) <= most else None
     for epoch in range(1, plan.epochs + 1):
-        for batch in _showings(plan, settings, epoch):
-            found.update(batch.captions)
+        for number, images in enumerate(epoch_batches(plan, settings.length.seed, epoch)):
+            found.update(_showing(plan, settings, epoch, number, images).captions)
             if len(found) > most:
                 return None
     return found
 
 
-def _showings(plan: Plan, settings: Settings, epoch: int) -> Iterator[Batch]:
-    seed = settings.length.seed
-    for number, images in enumerate(epoch_batches(plan, seed, epoch)):
-        said = f"{seed} epoch {epoch} batch {number}"
-        random = Random(said)
-        step = (epoch - 1) * plan.steps_per_epoch + number // plan.gradient_accumulation
-        when = When(epoch, step, plan.steps)
-        yield Batch(
-            images,
-            captions=tuple(
-                treated(plan.shown[i].image.wording, settings.captions, Random(f"{said} caption {place}"), when)
-                for place, i in enumerate(images)
-            ),
-            mirrored=tuple(random.random() < 0.5 and settings.dataset.flip for _ in images),
-            seed=random.getrandbits(62),
-            looks=_looks(plan, settings.dataset, images, said),
-        )
+def _showing(plan: Plan, settings: Settings, epoch: int, number: int, images: tuple[int, ...]) -> Batch:
+    """Draw how the pictures of an epoch's batch are shown."""
+    said = f"{settings.length.seed} epoch {epoch} batch {number}"
+    random = Random(said)
+    when = When(epoch, (epoch - 1) * plan.steps_per_epoch + number // plan.gradient_accumulation, plan.steps)
+    return Batch(
+        images,
+        captions=tuple(
+            treated(plan.shown[i].image.wording, settings.captions, Random(f"{said} caption {place}"), when)
+            for place, i in enumerate(images)
+        ),
+        mirrored=tuple(random.random() < 0.5 and settings.dataset.flip for _ in images),
+        seed=random.getrandbits(62),
+        looks=_looks(plan, settings.dataset, images, said),
+    )
 
 
 def _looks(plan: Plan, dataset: DatasetSettings, images: tuple[int, ...], said: str) -> tuple[Look, ...]:

@@ -4,7 +4,9 @@ The order and the meaning of each step are those of kohya's trainer, but for two
 kept tags is never shown, and a comma within brackets separates nothing, so that ``(red, blue:1.2)`` stays whole.
 """
 
+import functools
 import re
+from collections.abc import Sequence
 from random import Random
 from typing import NamedTuple
 
@@ -14,7 +16,9 @@ from loranb.plan import whole_steps
 from loranb.settings import CaptionSettings
 
 _WILDCARD = re.compile(r"\{\{|\}\}|\{([^{}]+)\}")
-Parts = tuple[list[str], list[str], list[str]]  # tags that stay in front, those that do not stay, those at the end
+Parts = tuple[
+    Sequence[str], Sequence[str], Sequence[str]
+]  # tags that stay in front, those that do not stay, those at the end
 
 
 class When(NamedTuple):
@@ -82,23 +86,24 @@ def _parts(text: str, options: CaptionSettings) -> Parts:
             _tags("".join(end), options.separator),
         )
     found = _tags(text, options.separator)
-    return found[: options.keep], found[options.keep :], []
+    return found[: options.keep], found[options.keep :], ()
 
 
-def _tags(text: str, separator: str) -> list[str]:
+@functools.lru_cache(maxsize=2**14)  # captions are shown again and again
+def _tags(text: str, separator: str) -> tuple[str, ...]:
     """Split at a separator; blank: at commas that are not within brackets."""
     if separator not in ("", ","):
-        return [tag for part in text.split(separator) if (tag := part.strip())]
+        return tuple(tag for part in text.split(separator) if (tag := part.strip()))
     found, held = [], ""
     for tag in tag_text.split(text):  # which knows the usual marks as separators too
         held += tag_text.join([tag])
         if tag.separator in ("", ","):
             found.append(held.removesuffix(",").strip())
             held = ""
-    return [tag for tag in [*found, held.strip()] if tag]
+    return tuple(tag for tag in [*found, held.strip()] if tag)
 
 
-def _shown(tags: list[str], options: CaptionSettings, random: Random, when: When) -> list[str]:
+def _shown(tags: Sequence[str], options: CaptionSettings, random: Random, when: When) -> Sequence[str]:
     """Of the tags that do not stay, return those that are shown, in the order that they are shown in."""
     warmup = whole_steps(options.warmup, when.steps)
     if when.step < warmup:
