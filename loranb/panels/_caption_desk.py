@@ -10,6 +10,7 @@ from PIL import Image
 
 from loranb import clip
 from loranb.dataset import captions, masks, tagging
+from loranb.dataset.caption_advice import tokens_read
 from loranb.dataset.caption_store import CaptionStore
 from loranb.dataset.reader import Pictures
 from loranb.errors import DatasetError
@@ -18,7 +19,6 @@ from loranb.project import Project
 
 LARGE = 1600  # pixels on the longer side of a picture that is looked at closely
 HEAVY = 900_000  # bytes; Colab's page takes about 1 MB in one message
-LIMIT = 75  # tokens that CLIP reads at a time; kohya's longer captions are 150 and 225
 QUICK = 9  # tags that have a number key
 
 
@@ -53,7 +53,7 @@ class CaptionDesk:
         self.project = project
         self.store = store or CaptionStore.load(project)
         self.pictures = pictures or Pictures(project)
-        self.limit = LIMIT  # tokens above which the rest of a caption is not read: 75, 150 or 225
+        self.limit = tokens_read(project)  # above which the rest of a caption is not read
         self.remarks: Mapping[Path, Sequence[Remark]] = {}  # as in `Advice.of`
         self._words = Words(project)
         self._counts: dict[str, int] | None = None

@@ -5,7 +5,7 @@ nothing that needs no saying) and are rules of thumb: each remark says why, and 
 They read captions and nothing else, so that they can be asked after each edit.
 """
 
-from loranb.dataset.caption_advice.advising import advise, advise_captions
+from loranb.dataset.caption_advice.advising import advise, advise_captions, tokens_read
 from loranb.dataset.caption_advice.remarks import CODES, Advice, Mend, Remark
 
-__all__ = ["CODES", "Advice", "Mend", "Remark", "advise", "advise_captions"]
+__all__ = ["CODES", "Advice", "Mend", "Remark", "advise", "advise_captions", "tokens_read"]

@@ -12,6 +12,7 @@ from loranb.dataset import folders
 from loranb.dataset.caption_advice import rules, spelling
 from loranb.dataset.caption_advice.reading import Group, Read, grouped
 from loranb.dataset.caption_advice.remarks import Advice, Remark, captions
+from loranb.errors import SettingsError
 from loranb.project import Project
 
 if TYPE_CHECKING:
@@ -21,15 +22,13 @@ _WILDCARD = re.compile(r"(?<!\\)\{([^{}]*\|[^{}]*)\}")
 _SEPARATOR = re.compile(r"\s*(?:\|\|\||;;;)\s*")  # kohya's: neither is read
 
 
-def advise(
-    store: "CaptionStore", project: Project, limit: int = clip.LIMITS[0], trigger: str = "", class_word: str = ""
-) -> Advice:
+def advise(store: "CaptionStore", project: Project, limit: int = 0, trigger: str = "", class_word: str = "") -> Advice:
     """Say what is to be said of a project's captions, as they are in a store.
 
     Args:
         store: the captions; those that cannot be read are left out.
         project: whose subjects count; pictures elsewhere are left out.
-        limit: tokens that are trained on; one of `loranb.clip.LIMITS`.
+        limit: tokens that are trained on; one of `loranb.clip.LIMITS`, or 0 for what the project's settings say.
         trigger: of all subjects; where it is blank, each subject's is inferred from its folder's words and from
             what its captions begin with.
         class_word: likewise.
@@ -41,7 +40,16 @@ def advise(
     problems = store.problems
     pictures = [picture for picture in store.pictures if picture.parent in words and picture not in problems]
     texts = {picture: store.text(picture) for picture in pictures}
+    limit = limit or tokens_read(project)
     return advise_captions(texts, {picture: words[picture.parent] for picture in pictures}, limit, trigger, class_word)
+
+
+def tokens_read(project: Project) -> int:
+    """Return how many tokens of a caption a project trains on."""
+    try:
+        return project.settings().captions.tokens
+    except SettingsError:  # the settings panel shows what is wrong
+        return clip.LIMITS[0]
 
 
 def advise_captions(
@@ -56,7 +64,7 @@ def advise_captions(
     Args:
         texts: by their pictures.
         subjects: the words of each picture's subject, such as "medieval city".
-        limit: as for `advise`.
+        limit: tokens that are trained on; one of `loranb.clip.LIMITS`.
         trigger: as for `advise`.
         class_word: as for `advise`.
 

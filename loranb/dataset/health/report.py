@@ -57,6 +57,7 @@ class Report:
     findings: tuple[Finding, ...]  # about the set as a whole
     complete: bool = True
     captions: tuple[Remark, ...] = ()  # on what the captions say
+    regularisation: int = 0  # pictures in the reg folder; they are not looked at one by one
 
     @cached_property
     def counts(self) -> dict[str, int]:
@@ -79,6 +80,7 @@ class Report:
             "fine": self.fine,
             "captioned": sum(bool(picture.caption) for picture in self.pictures),
             "subjects": len(self.subjects),
+            "regularisation": self.regularisation,
             "duplicates": sum(len(group) - 1 for group in self.groups.duplicates),
             "worst": {severity: worst[severity] for severity in SEVERITIES},
             "findings": self.counts,
@@ -167,9 +169,10 @@ def check(
         pictures=tuple(pictures),
         groups=Groups(tuple(tuple(picture.path for picture in group) for group in grouped(pictures, copies))),
         subjects=health,
-        findings=(*problems, *damaged, *_of_set(project.img, settings, pictures, health)),
+        findings=(*problems, *damaged, *_of_set(project, settings, pictures, health)),
         complete=len(looked) == len(belongs),
-        captions=_on_captions(pictures),
+        captions=_on_captions(pictures, settings.captions.tokens),
+        regularisation=sum(len(subject.pictures()) for subject in folders.subjects(project.reg)),
     )
 
 
@@ -194,11 +197,11 @@ def _with_masks(project: Project, pictures: Sequence[Checked]) -> list[Checked]:
     return [picture.plus(said[picture.path]) if picture.path in said else picture for picture in pictures]
 
 
-def _on_captions(pictures: Sequence[Checked]) -> tuple[Remark, ...]:
+def _on_captions(pictures: Sequence[Checked], tokens: int) -> tuple[Remark, ...]:
     """Say what is to be said of captions, but for those that are missing: that is a finding of the picture."""
     there = {picture.path: picture for picture in pictures if picture.caption}
     words = {path: picture.subject.words for path, picture in there.items()}
-    return advise_captions({path: picture.caption for path, picture in there.items()}, words).remarks
+    return advise_captions({path: picture.caption for path, picture in there.items()}, words, tokens).remarks
 
 
 def _health(subject: Subject, pictures: Sequence[Checked], kind: Kind) -> SubjectHealth:
@@ -215,7 +218,7 @@ def _health(subject: Subject, pictures: Sequence[Checked], kind: Kind) -> Subjec
 
 
 def _of_set(
-    img: Path, settings: Settings, pictures: Sequence[Checked], subjects: Sequence[SubjectHealth]
+    project: Project, settings: Settings, pictures: Sequence[Checked], subjects: Sequence[SubjectHealth]
 ) -> Iterator[Finding]:
     images = [
         TrainingImage(p.path, *p.size, p.subject.repeats, p.caption, p.subject.folder.name)
@@ -224,4 +227,5 @@ def _of_set(
     ]
     yield from as_set.of_plan(settings, images)
     yield from as_set.of_subjects({health.subject: health.usable for health in subjects})
-    yield from as_set.of_folder(img)
+    yield from as_set.of_folder(project.img)
+    yield from as_set.of_folder(project.reg)

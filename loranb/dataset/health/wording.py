@@ -34,7 +34,8 @@ def _verdict(report: Report) -> str:
     count, usable, fine = told["pictures"], told["usable"], report.fine
     subjects = f" in {told['subjects']} subjects" if told["subjects"] > 1 else ""
     left = f", and {count - usable} will be left out" if usable < count else ""
-    return f"{stopped}{usable} of {count} pictures{subjects} can be used{left}. {fine} are fine as they are."
+    beside = f" {told['regularisation']} pictures are there for regularisation." if told["regularisation"] else ""
+    return f"{stopped}{usable} of {count} pictures{subjects} can be used{left}. {fine} are fine as they are.{beside}"
 
 
 def _on_captions(report: Report) -> Iterator[str]:

@@ -271,3 +271,26 @@ def test_a_mask_that_does_not_fit_is_told_and_is_no_picture(project, town, sever
     [(path, told)] = [(p.path.name, f) for p in report.pictures for f in p.findings if f.code == "bad_mask"]
     assert path == "1.jpg"
     assert "1.mask.png is 520 x 260 pixels" in told.message
+
+
+def test_captions_are_measured_by_how_many_tokens_are_trained_on(project, town, several):
+    several(town, 1)
+    (town / "0.txt").write_text("tree, " * 50)  # 100 tokens
+
+    def long(tokens):
+        Settings().assign("captions.tokens", tokens).save(project.settings_file)
+        return [remark.message for remark in health.check(project).captions if remark.code == "too_long"]
+
+    assert "more than 75 tokens" in long(75)[0]
+    assert long(150) == []
+
+
+def test_regularisation_pictures_are_counted_apart(project, town, several):
+    several(town, 2)
+    (project.reg / "1_town").mkdir(parents=True)
+    several(project.reg / "1_town", 3)
+    Image.new("RGB", (8, 8)).save(project.reg / "loose.png")
+    report = health.check(project)
+    assert (report.summary["pictures"], report.summary["regularisation"]) == (2, 3)
+    assert "3 pictures are there for regularisation." in health.in_words(report)
+    assert any("lie in reg itself" in finding.message for finding in report.findings)
