@@ -90,6 +90,8 @@ STYLE = """<style>
 .loranb .lb-unfold:focus-visible, .loranb .lb-link:focus-visible { outline: 2px solid #1e88e5; }
 .loranb .lb-scroll { max-height: 780px; overflow-y: auto; display: block; }
 .loranb .lb-chooser .widget-toggle-button i[class*="fa-"] { margin-left: 6px; }
+.loranb .lb-legend { display: flex; flex-wrap: wrap; gap: 2px 14px; margin: 2px 0; }
+.loranb .lb-swatch { display: inline-block; width: 10px; height: 10px; border-radius: 2px; margin-right: 5px; }
 .loranb .lb-wrong { font-size: 12px; color: #d32f2f; overflow-wrap: anywhere; }
 .loranb .lb-chooser .widget-toggle-button { border-radius: 14px; margin: 2px; box-shadow: none; }
 .loranb .lb-chooser .widget-toggle-button.mod-active

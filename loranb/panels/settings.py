@@ -8,6 +8,8 @@ import ipywidgets as w
 from loranb.base_models.known import known_base
 from loranb.dataset.training_set import TrainingSet, collect
 from loranb.errors import DatasetError
+from loranb.estimate import estimate, speed_here
+from loranb.estimate.speed import Speed
 from loranb.files import free_name
 from loranb.panels._advice_view import AdviceView
 from loranb.panels._base_model_box import BaseModelBox
@@ -43,7 +45,11 @@ class SettingsPanel(Panel):
         self.form = Form(project.settings, self._keep, known_values(), {"model.base": self.base})
         self.start = PresetBar(project, project.settings, self._put, self.form.go_to)
         self.start.row.children = [*self.start.row.children, self.again, self.saved]
-        self.advice, self.plan = AdviceView(self.form.go_to, self._mend), PlanView()
+        self.advice = AdviceView(self.form.go_to, self._mend)
+        self.plan = PlanView(
+            project.cache / "settings_form.json", lambda: self._look_at(project.settings()), self._mend
+        )
+        self.speed: Speed | None = None
         self.again.on_click(shown(lambda _: self.refresh(), self.notice))
         self.mend.on_click(shown(lambda _: self._start_anew(), self.notice))
         self.columns = self._columns()
@@ -62,6 +68,7 @@ class SettingsPanel(Panel):
             self.mend.layout.display = "none" if usable else ""
         self.images = collect(self.project.img)
         self.pictures.value = _of_pictures(self.images)
+        self.speed = speed_here(self.project, settings.memory.precision)
         self.start.refresh()
         self._fill(settings)
 
@@ -107,8 +114,10 @@ class SettingsPanel(Panel):
         base = known_base(settings.model.base, settings.model.family)
         self.form.say(horizon, tuple(wrong))
         self.base.show(settings.model.base)
-        self.plan.show(settings, horizon, why_not)
-        self.advice.show([*self.form.problems, *wrong], advice(settings, horizon, base=base))
+        gpu = self.plan.gpu
+        known = estimate(settings, horizon, gpu, self.speed) if horizon else None
+        self.plan.show(settings, horizon, known, why_not)
+        self.advice.show([*self.form.problems, *wrong], advice(settings, horizon, gpu, base))
 
     def _planned(self, settings: Settings) -> tuple[Plan | None, str]:
         try:

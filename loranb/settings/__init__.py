@@ -6,6 +6,7 @@ settings file, the command line, the plan and the metadata all read this declara
 reads the same object. There is no second default anywhere.
 """
 
+import functools
 import textwrap
 import tomllib
 import typing
@@ -106,21 +107,14 @@ class Settings(Group):
 
     def to_toml(self) -> str:
         """Return the text of the settings file. A blank value is written as a comment."""
-        document = tomlkit.document()
-        document.add(tomlkit.comment("Settings of a loranb project; edit them here or in the form."))
+        lines = ["# Settings of a loranb project; edit them here or in the form.", ""]
         for group, fields in grouped():
-            table = tomlkit.table()
+            lines.append(f"[{group}]")
             for field in fields:
-                for line in textwrap.wrap(f"{field.help}{field.allowed_in_words}", 100):
-                    table.add(tomlkit.comment(line))
                 value = field.of(self)
-                if value is None:
-                    table.add(tomlkit.comment(f"{field.name} ="))
-                else:
-                    table.add(field.name, list(value) if isinstance(value, tuple) else value)
-                table.add(tomlkit.nl())
-            document.add(group, table)
-        return tomlkit.dumps(document)
+                lines += _help_lines(field.path)
+                lines += [f"# {field.name} =" if value is None else f"{field.name} = {_as_toml(value)}", ""]
+        return "\n".join([*lines, ""])
 
     def assign(self, path: str, value: Any) -> Self:
         """Return settings with one value changed; `path` is ``group.name``.
@@ -175,6 +169,17 @@ def fields() -> Iterator[SettingField]:
 def group_title(group: str) -> str:
     """Return a group's name for people."""
     return (_group_class(group).__doc__ or group).rstrip(".")
+
+
+@functools.cache
+def _help_lines(path: str) -> tuple[str, ...]:
+    """Return a setting's help as comments; wrapped once, since a form writes the file at every key."""
+    field = _BY_PATH[path]
+    return tuple(f"# {line}" for line in textwrap.wrap(f"{field.help}{field.allowed_in_words}", 100))
+
+
+def _as_toml(value: Any) -> str:
+    return tomlkit.item(list(value) if isinstance(value, tuple) else value).as_string()
 
 
 def _group_class(group: str) -> type[Group]:

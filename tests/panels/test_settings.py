@@ -1,4 +1,5 @@
 import json
+import re
 import time
 from datetime import UTC, datetime
 
@@ -6,6 +7,7 @@ import pytest
 
 from loranb import saved_settings
 from loranb.dataset import captions
+from loranb.estimate import estimate
 from loranb.panels.settings import panel
 from loranb.plan import plan
 from loranb.project import Project
@@ -15,6 +17,7 @@ from loranb.settings import Settings, preset_about
 @pytest.fixture(autouse=True)
 def own_home(monkeypatch, tmp_path):
     monkeypatch.setenv("LORANB_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
 @pytest.fixture
@@ -31,7 +34,7 @@ def test_the_form_shows_the_projects_settings(form, drawn_project):
 def test_a_valid_change_is_saved_at_once_and_the_plan_follows(form, drawn_project):
     form.form.rows["length.epochs"].input.value = "7"
     assert drawn_project.settings().length.epochs == 7
-    assert plan(drawn_project.settings(), form.images.images).sentence() in form.plan.value
+    assert plan(drawn_project.settings(), form.images.all).sentence() in form.plan.value
     assert "saved" in form.saved.value
 
 
@@ -265,6 +268,55 @@ def test_settings_of_a_damaged_run_are_named_and_change_nothing(drawn_project):
     assert "did you mean lora.rank?" in form.start.notice.value
     assert form.start.use.layout.display == "none"
     assert drawn_project.settings() == before
+
+
+def sdxl_on(form, gpu, **changes):
+    form.project.settings().assign_all(
+        {"model.base": "stabilityai/stable-diffusion-xl-base-1.0", "dataset.resolution": 1024, **changes}
+    ).save(form.project.settings_file)
+    form.refresh()
+    form.plan.choice.value = next(label for label in form.plan._gpus if label.startswith(gpu))
+
+
+def test_what_does_not_fit_a_gpu_is_made_to_fit_by_one_click(form, drawn_project):
+    sdxl_on(form, "T4", **{"length.batch_size": 8, "dataset.no_upscale": False})
+    assert "15 GiB: does not fit" in form.plan.value
+    assert form.plan.fit.layout.display == ""
+    form.plan.fit.click()
+    assert "does not fit" not in form.plan.value
+    assert form.plan.fit.layout.display == "none"
+    assert drawn_project.settings() != Settings()
+    form.start.back.click()
+    assert "does not fit" in form.plan.value
+
+
+def test_the_parts_of_the_memory_add_up_to_what_is_said(form):
+    sdxl_on(form, "RTX 3090")
+    settings, images = form.project.settings(), form.images.all
+    parts = estimate(settings, plan(settings, images)).memory.parts
+    drawn = [float(width) for width in re.findall(r'<rect [^>]*width="([\d.]+)"', form.plan.verdict.value)]
+    assert len(drawn) == sum(bool(count) for count in parts.values())
+    assert sum(drawn) / 420 * max(sum(parts.values()), 24 * 2**30) == pytest.approx(sum(parts.values()), rel=0.01)
+
+
+def test_the_chosen_gpu_is_remembered_and_advice_knows_it(form, drawn_project):
+    sdxl_on(form, "T4", **{"memory.precision": "bf16"})
+    assert "can only imitate it" in told(form)
+    again = panel(drawn_project)
+    assert again.plan.gpu.name == "T4"
+    assert "can only imitate it" in told(again)
+
+
+def test_the_plan_tells_files_subjects_and_cuts(form):
+    value = form.plan.value
+    for said in ("LoRA files of", "parameters are trained", "2_red castle", "1_windmill", "cut off"):
+        assert said in value
+
+
+def test_a_base_model_that_nobody_knows_yet_has_a_plan_all_the_same(form):
+    form.form.rows["model.base"].input.value = "nobody/knows-this"
+    assert "steps an epoch" in form.plan.value
+    assert "not known before it is fetched" in form.plan.value
 
 
 def test_the_learning_rate_is_drawn_from_the_first_step_to_the_last(form):
