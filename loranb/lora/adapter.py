@@ -14,6 +14,7 @@ from loranb.lora.dropout import Dropout
 from loranb.lora.norms import limit
 from loranb.lora.rates import ParameterGroup, Rates
 from loranb.lora.sizes import sizes_for, trains_convolutions
+from loranb.lora.start import begin, read_start, sizes_in
 from loranb.lora.targets import text_key, text_targets, unet_targets
 from loranb.settings import LoraSettings, OptimizerSettings
 
@@ -40,6 +41,7 @@ class Adapter:
     rates: Rates = Rates(OptimizerSettings())
     dropout: Dropout = field(default_factory=Dropout)
     max_norm: float = 0.0  # 0 is no limit
+    remarks: tuple[str, ...] = ()  # what the user should know of how it was put on
 
     def groups(self) -> list[ParameterGroup]:
         """Sort the trainable parameters by what they learn at, the U-Net's first."""
@@ -87,24 +89,27 @@ def attach(model: BaseModel, lora: LoraSettings, optimizer: OptimizerSettings | 
 
     Raises:
         SettingsError: lists of numbers for blocks do not fit the model, or leave nothing to train.
+        LoraFileError: the LoRA to begin with cannot be read, or is for another base model.
     """
+    start = read_start(lora, model)
     rates, dropout = Rates(optimizer or OptimizerSettings()), Dropout.of(lora)
     layers = []
     for part, name, keys in _parts(model, lora):
         trained = {path: key for path, key in keys.items() if rates.trains(name) and rates.of_block(key)}
-        sizes = sizes_for(part, trained, lora)
+        sizes = sizes_in(start, trained) if start and lora.rank_from_start else sizes_for(part, trained, lora)
         for path, layer in put_on(part, sizes, lora) if sizes else ():
             layers.append(AdaptedLayer(keys[path], name, layer, file_names(layer), alpha_of(layer)))
             dropout.put_on(layer, keys[path])
     if not layers:
         raise SettingsError(["Nothing is left to train: the rank or the learning rate of every part is 0."])
-    return Adapter(tuple(layers), rates, dropout, lora.max_norm or 0.0)
+    remarks = begin(layers, start, lora) if start else ()
+    return Adapter(tuple(layers), rates, dropout, lora.max_norm or 0.0, remarks)
 
 
 def _parts(model: BaseModel, lora: LoraSettings) -> Iterator[tuple[nn.Module, str, dict[str, str]]]:
     """Yield the parts to be trained: the module, its name, and its layers' names in a file by path."""
     if lora.unet:
-        targets = unet_targets(model.unet, trains_convolutions(lora))
+        targets = unet_targets(model.unet, trains_convolutions(lora) or lora.rank_from_start)
         yield model.unet, UNET, {path: model.family.unet_key(path) for path in targets}
     if lora.text_encoder:
         for prefix, encoder in model.text_encoders.items():

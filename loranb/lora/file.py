@@ -64,6 +64,19 @@ def load_lora(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         raise LoraFileError(f"{path} cannot be read as a LoRA: {error}. Give a .safetensors file.") from error
 
 
+def shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    """Read the shapes of a LoRA file's tensors, from its header alone.
+
+    Raises:
+        LoraFileError: it is not a safetensors file.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise LoraFileError(f"{path} cannot be read as a LoRA: {error}. Give a .safetensors file.") from error
+
+
 def model_hash(file: bytes) -> str:
     """SHA-256 of a safetensors file's tensors alone, without its header (``sshs_model_hash``)."""
     header = int.from_bytes(file[:8], "little")

@@ -132,6 +132,20 @@ class LoraSettings(Group):
         advanced=True,
         kohya="conv_block_alphas",
     )
+    start_from: str | None = setting(
+        None,
+        "A LoRA file to go on from: one of kohya's trainer, of LyCORIS, of diffusers or of loranb, made for this base "
+        "model or a relative. It is not changed. Blank begins with nothing, which is what nearly everybody wants.",
+        advanced=True,
+        kohya="network_weights",
+    )
+    rank_from_start: bool = setting(
+        False,
+        "Take the rank and alpha of every layer from the LoRA to go on from, and train just its layers. Off keeps the "
+        "numbers above, and the file must have the same rank.",
+        advanced=True,
+        kohya="dim_from_weights",
+    )
     rank_stabilised: bool = setting(
         False,
         "Scale by alpha / the square root of the rank instead of alpha / rank, so that a high rank learns as fast as a "

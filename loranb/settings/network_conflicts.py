@@ -28,6 +28,10 @@ def _of_parts(settings: Settings) -> list[str]:
             f"lora.dropout = {lora.dropout:g} leaves out values of the inner layer, and lora.type = {lora.type!r} has "
             "none. Use lora.rank_dropout or lora.module_dropout."
         )
+    if lora.rank_from_start and not lora.start_from:
+        found.append(
+            "lora.rank_from_start = True needs a LoRA to take the rank from. Give lora.start_from, or switch it off."
+        )
     return found
 
 

@@ -72,6 +72,8 @@ def prepare(run: Run) -> Generator[Event, None, Prepared]:
     accelerator = _accelerator(device, dtype)
     store_base(model.unet, settings.memory.base, device)
     adapter, optimizer = _lora(model, settings, choice)
+    for said in adapter.remarks:
+        yield Warned(said)
     encode = prepare_prompts(model, settings, horizon, run.project.cache / "prompts", device)
     model.unet.to(device)
     trained = model.text_encoders.values() if settings.lora.text_encoder else ()

@@ -177,6 +177,8 @@ def fill_blanks(settings: Settings, name: str, images: Sequence[TrainingImage]) 
     """Fill in what was left blank; what the run keeps and the LoRA's metadata says is the result."""
     optimizer, samples = settings.optimizer, settings.samples
     changes = _alphas(settings.lora)
+    if settings.lora.start_from:
+        changes |= _start(settings.lora)
     if optimizer.text_encoder_learning_rate is None:
         part = 1 if finds_rate(optimizer.name) else 2
         changes["optimizer.text_encoder_learning_rate"] = optimizer.learning_rate / part
@@ -214,6 +216,16 @@ def problems(settings: Settings) -> list[str]:
     return found
 
 
+def _start(lora: LoraSettings) -> dict[str, object]:
+    """Fill in where the LoRA to begin with lies, and its size if it is to be taken over."""
+    from loranb.lora.start import common_size  # here, since it needs torch
+
+    file = Path(lora.start_from or "").expanduser().absolute()
+    size = common_size(file) if lora.rank_from_start else None
+    sized = {} if size is None else {"lora.rank": size.rank, "lora.alpha": size.alpha}
+    return {"lora.start_from": str(file), **sized}
+
+
 def _alphas(lora: LoraSettings) -> dict[str, object]:
     """Fill in blank alphas: no alpha means no scaling, so it is the rank, of all or of each block."""
     filled: dict[str, object] = {}
@@ -229,12 +241,14 @@ def _alphas(lora: LoraSettings) -> dict[str, object]:
 
 def _problems(settings: Settings) -> list[str]:
     """Find what would fail later, before anything is made."""
-    from loranb.training.optimizers import choose  # here, since it needs torch
+    from loranb.lora.start import check_start  # here, since these need torch
+    from loranb.training.optimizers import choose
     from loranb.training.stored import check_stored
 
     found = problems(settings)
     found += _raised(lambda: choose(settings.optimizer, pick_device()))
     found += _raised(lambda: check_stored(settings.memory.base))
+    found += _raised(lambda: check_start(settings.lora))
     found += _raised(lambda: settings.memory.precision != "fp16" or pick_dtype("fp16", pick_device()))
     return list(dict.fromkeys(found))
 
