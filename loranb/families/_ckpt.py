@@ -130,8 +130,10 @@ class _Unpickler(pickle.Unpickler):
 def is_pickled(path: Path) -> bool:
     """Whether a file is one of torch's: a zip archive, or the bare pickle of versions before 1.6."""
     with path.open("rb") as file:
-        start = file.read(4)
-    return start == b"PK\x03\x04" or start[:1] == b"\x80" or path.suffix.lower() in (".ckpt", ".pt", ".pth")
+        start = file.read(9)
+    if start[8:] == b"{":  # behind the length of a safetensors header, which may begin as a pickle does
+        return False
+    return start[:4] == b"PK\x03\x04" or start[:1] == b"\x80" or path.suffix.lower() in (".ckpt", ".pt", ".pth")
 
 
 class PickledCheckpoint:

@@ -118,8 +118,8 @@ def _check_whole(source: str, index: Mapping[str, Any]) -> None:
 def _config(source: str, name: str) -> dict[str, Any]:
     """Read one of the JSON files of a diffusers folder."""
     try:
-        return json.loads((Path(source) / name).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        return dict(json.loads((Path(source) / name).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
         raise ModelError(
             f"The base model {source!r} could not be loaded: {name} cannot be read ({error}). Get the folder again."
         ) from error
