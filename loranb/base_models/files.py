@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 
 from loranb.errors import ModelError
 
-INDEX = "model_index.json"
+INDEX, CONFIG = "model_index.json", "config.json"
 WEIGHTS = ("unet", "vae", "text_encoder", "text_encoder_2")
 SMALL = ("tokenizer", "tokenizer_2", "scheduler")
 _WEIGHTS = re.compile(
@@ -38,6 +38,8 @@ def wanted(repo: str, files: Mapping[str, int], only: str = "") -> dict[str, str
         return {only: PurePosixPath(only).name}
     if INDEX in files:
         return _of_pipeline(repo, files)
+    if CONFIG in files and (part := _weights(name for name in files if "/" not in name)):
+        return {CONFIG: CONFIG} | part  # of one part alone, such as a VAE
     single = _checkpoints(files)
     if len(single) != 1:
         raise ModelError(f"{repo} is no diffusers model: it has no {INDEX}. {_single_files(repo, files)}")
@@ -74,7 +76,7 @@ def _weights(names: Iterable[str]) -> dict[str, str]:
     for name in names:
         folder, _, file = name.rpartition("/")
         if match := _WEIGHTS.fullmatch(file):
-            plain = f"{folder}/{match['stem']}.{match['kind']}"
+            plain = f"{folder}/{match['stem']}.{match['kind']}".removeprefix("/")
             kept = name if match["shard"] or match["index"] else plain
             found.setdefault((match["variant"] or "", match["kind"]), {})[name] = kept
     for choice in PREFERRED:

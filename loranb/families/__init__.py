@@ -159,13 +159,14 @@ def locate(source: str) -> str:
     return str(here(source) or source)
 
 
-def load(source: str, dtype: "torch.dtype", kind: str = AUTO) -> BaseModel:
+def load(source: str, dtype: "torch.dtype", kind: str = AUTO, vae: str = "") -> BaseModel:
     """Load a base model, frozen, in evaluation mode, on the CPU.
 
     Args:
         source: a diffusers folder, a single file, a hub id, or "demo".
-        dtype: number format of its weights.
+        dtype: number format of its weights, but for the VAE's, which are in fp32.
         kind: its family's name; "auto" recognises it.
+        vae: a VAE instead of the model's own, as `model.vae` of the settings; blank for its own.
 
     Raises:
         ModelError: it cannot be found or read, or is of no family that there is.
@@ -181,6 +182,10 @@ def load(source: str, dtype: "torch.dtype", kind: str = AUTO) -> BaseModel:
         )
     model = family(known.family if kind == AUTO else kind).load(found, dtype)
     model.source = source
+    if vae:
+        from loranb.families._vae import load_vae
+
+        model.vae = load_vae(vae, known.family, model.vae.config.scaling_factor)
     for part in model.parts():
         part.requires_grad_(False).eval()
     return model

@@ -63,7 +63,7 @@ def vae_config(family: str, shapes: Shapes, prefix: str = VAE) -> dict[str, Any]
         prefix: of its tensors' names.
     """
     told = config(family)["vae"]
-    down = rf"^{re.escape(prefix)}encoder\.down\.(\d+)\.block\.(\d+)\.conv2\.weight$"
+    down = rf"^{re.escape(prefix)}encoder\.down(?:_blocks)?\.(\d+)\.(?:block|resnets)\.(\d+)\.conv2\.weight$"
     found = {(int(m[1]), int(m[2])): shape for name, shape in shapes.items() if (m := re.match(down, name))}
     levels = 1 + max(level for level, _ in found)
     return told | {

@@ -54,8 +54,10 @@ def unet_place(name: str, prefix: str, there: Container[str]) -> Place:
     return Place(found)
 
 
-def vae_place(name: str, prefix: str, levels: int) -> Place:
-    """Find a tensor of `AutoencoderKL`, which has so many levels."""
+def vae_place(name: str, prefix: str, levels: int, there: Container[str] = ()) -> Place:
+    """Find a tensor of `AutoencoderKL`, which has so many levels; some files name it as diffusers does."""
+    if prefix + name in there:
+        return Place(prefix + name)
     if found := _VAE_UP.match(name):
         level = levels - 1 - int(found[1])
         inside = f"block.{found[2]}" if found[2] else "upsample.conv"

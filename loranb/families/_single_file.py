@@ -64,7 +64,7 @@ def load_vae_of(file: Checkpoint, family: str, prefix: str) -> AutoencoderKL:
     """Load the VAE whose tensors' names begin with `prefix`, in fp32."""
     vae = _empty(AutoencoderKL.from_config, vae_config(family, file.shapes, prefix))
     levels = len(vae.config.block_out_channels)
-    _fill(vae, file, torch.float32, lambda name: vae_place(name, prefix, levels))
+    _fill(vae, file, torch.float32, lambda name: vae_place(name, prefix, levels, file.shapes))
     return vae
 
 

@@ -48,7 +48,7 @@ def load_parts(source: str, dtype: torch.dtype, family: str, kind: type[Diffusio
         )
     _check_widths(source, parts)
     for part in (parts.unet, parts.vae, *parts.text_encoders):
-        _check_finite(source, part)
+        check_finite(source, part)
     return parts
 
 
@@ -101,7 +101,7 @@ def _check_widths(source: str, parts: Parts) -> None:
         )
 
 
-def _check_finite(source: str, part: nn.Module) -> None:
+def check_finite(source: str, part: nn.Module) -> None:
     for name, tensor in part.state_dict().items():
         if tensor.is_floating_point() and not tensor.isfinite().all():
             raise ModelError(

@@ -21,6 +21,15 @@ class ModelSettings(Group):
         "only for a model that is taken for another kind than it is.",
         advanced=True,
     )
+    vae: str = setting(
+        "",
+        "Another VAE (what turns pictures into latents and back) than the base model's own: a .safetensors file, a "
+        "folder, or an id on the hub. Blank is right unless the base model is said to need one, or its samples come "
+        "out grey or washed out. Draw with the same one afterwards.",
+        advanced=True,
+        kohya="vae",
+        ss="ss_vae_name",
+    )
     size_conditioning: Literal["cut", "kohya"] = setting(
         "cut",
         "What an SDXL model is told of how each picture was cut, so that it does not learn to cut heads off. cut: the "

@@ -101,7 +101,7 @@ def _base_model(settings: Settings, dtype: torch.dtype) -> Generator[Event, None
         for done, total in fetch(settings.model.base):
             yield Preparing("download of the base model (bytes)", done, total)
     yield Preparing("base model", 0, 1)
-    model = families.load(settings.model.base, dtype, settings.model.family)
+    model = families.load(settings.model.base, dtype, settings.model.family, settings.model.vae)
     model.noise_schedule = noise_schedule(model.noise_schedule, settings.objective)
     yield Preparing("base model", 1, 1)
     return model
