@@ -32,6 +32,32 @@ def test_a_project_from_pictures_to_plan(tmp_path, capsys):
     assert (horizon["steps_per_epoch"], horizon["steps"]) == (4, 12)
 
 
+def test_the_plan_has_stable_names(small_project, capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    _, told_of = told(capsys, "plan", small_project.root, "--gpu", "T4")
+    assert {
+        "images",
+        "items",
+        "batch_size",
+        "batches_per_epoch",
+        "steps_per_epoch",
+        "epochs",
+        "steps",
+    } <= told_of.keys()
+    assert set(told_of["subjects"][0]) == {"folder", "images", "repeats", "items", "share"}
+    assert set(told_of["buckets"][0]) == {"size", "images", "items", "batches", "cropped"}
+    assert told_of["lora"]["file_bytes"] > 0
+    assert told_of["disk"]["total_bytes"] > told_of["disk"]["state_bytes"]
+    parts = {"weights", "lora", "gradients", "optimizer", "activations", "caches", "context"}
+    assert set(told_of["gpu_memory"]["parts_bytes"]) == parts
+    assert told_of["gpu_memory"]["gpu"] == "T4"
+    assert told_of["gpu_memory"]["verdict"] == "fits"
+    assert "not measured" in told_of["gpu_memory"]["how"]
+    assert told_of["seconds"] is None
+    assert main(["plan", str(small_project.root), "--gpu", "T45"]) == 1
+    assert "RTX 4090" in capsys.readouterr().err
+
+
 def test_adding_lists_what_came_of_every_file(tmp_path, capsys):
     source = tmp_path / "mine"
     for name in ("img/3_castle/a.png", "img/3_castle/b.png", "reg/1_building/c.png"):

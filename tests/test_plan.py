@@ -45,3 +45,17 @@ def test_no_pictures_is_told():
 def test_the_sentence_holds_the_numbers():
     said = plan(settings(batch_size=2, epochs=3), [image(repeats=4)] * 2).sentence()
     assert all(number in said for number in ("2 pictures", "8 pictures an epoch", "4 steps an epoch", "12 steps"))
+
+
+def test_subjects_share_the_showings_by_pictures_and_repeats():
+    images = [image(repeats=10)] * 6 + [TrainingImage(Path("y.png"), 512, 512, 30, "c", "30_y")] * 2
+    subjects = plan(Settings(), images).subjects
+    assert [(s.folder, s.images, s.repeats, s.items) for s in subjects] == [("1_x", 6, 10, 60), ("30_y", 2, 30, 60)]
+    assert [s.share for s in subjects] == [0.5, 0.5]
+
+
+def test_what_is_cut_off_is_said_for_each_bucket():
+    """1920 x 1080 goes into 640 x 384 as 683 x 384 (kohya's vectors): 43 of 683 columns are lost."""
+    cut = plan(Settings(), [image(1920, 1080), image(512, 512)]).cropped()
+    assert cut[(640, 384)] == pytest.approx(43 / 683)
+    assert cut[(512, 512)] == 0

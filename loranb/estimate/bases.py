@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -52,10 +52,15 @@ class Base:
     text_widths: tuple[int, ...]
     heads: tuple[int, ...]  # of attention, by level
 
-    @property
+    @cached_property
     def weights(self) -> int:
         """Parameters of the U-Net."""
         return sum(block.weights for block in self.blocks) + 2 * self.blocks[0].channels  # and the last norm
+
+    @cached_property
+    def inner_weights(self) -> int:
+        """Parameters of the U-Net's layers, without its first and last ones."""
+        return sum(layer.weights for block in self.blocks if block.kind != "other" for layer in block.layers)
 
 
 @lru_cache(maxsize=32)

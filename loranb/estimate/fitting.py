@@ -1,7 +1,7 @@
 """The cheapest change of settings with which a run fits a GPU."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
 
@@ -9,9 +9,10 @@ from loranb.estimate.bases import Base
 from loranb.estimate.gpus import Gpu
 from loranb.estimate.memory import memory
 from loranb.plan import Plan
+from loranb.plan import plan as plan_of
 from loranb.settings import Settings
 
-MOST = 3  # changes at once
+MOST = 5  # changes at once
 
 
 @dataclass(frozen=True)
@@ -34,29 +35,58 @@ def cheapest(settings: Settings, plan: Plan, base: Base, gpu: Gpu) -> Saving | N
 
     Costs are published shares of other trainers' steps, and only order the changes.
     """
-    if memory(settings, plan, base).peak <= gpu.bytes:
+    fits = _Fits(settings, plan, base, gpu)
+    if fits({}):
         return None
     known = list(_savings(settings))
+    if not fits({path: value for one in sorted(known, key=_cost) for path, value in one.changes.items()}):
+        return None
     tried = sorted(
         (several for count in range(1, MOST + 1) for several in combinations(known, count) if _apart(several)),
-        key=lambda several: (sum(one.cost for one in several), len(several)),
+        key=lambda several: (sum(map(_cost, several)), len(several)),
     )
     for several in tried:
         changes = {path: value for one in several for path, value in one.changes.items()}
-        if memory(settings.assign_all(changes), _with_batch(plan, changes), base).peak <= gpu.bytes:
-            return Saving("; ".join(one.words for one in several), sum(one.cost for one in several), changes)
+        if fits(changes):
+            return Saving("; ".join(one.words for one in several), sum(map(_cost, several)), changes)
     return None
+
+
+def _cost(saving: Saving) -> float:
+    return saving.cost
+
+
+class _Fits:
+    """Whether a run fits a GPU after some changes; the plan of another resolution is made once."""
+
+    def __init__(self, settings: Settings, plan: Plan, base: Base, gpu: Gpu):
+        self.settings, self.base, self.gpu = settings, base, gpu
+        self.plans = {settings.dataset.resolution: plan}
+
+    def __call__(self, changes: Mapping[str, Any]) -> bool:
+        changed = _changed(self.settings, changes)
+        resolution, known = changed.dataset.resolution, self.plans
+        if resolution not in known:
+            first = known[self.settings.dataset.resolution]
+            known[resolution] = plan_of(changed, [one.image for one in (*first.shown, *first.held_out)])
+        there = replace(known[resolution], batch_size=changed.length.batch_size)
+        return memory(changed, there, self.base).peak <= self.gpu.bytes
+
+
+def _changed(settings: Settings, changes: Mapping[str, Any]) -> Settings:
+    """Change settings without checking them anew, which takes longer than all the rest; the values are our own."""
+    groups: dict[str, dict[str, Any]] = {}
+    for path, value in changes.items():
+        group, _, name = path.partition(".")
+        groups.setdefault(group, {})[name] = value
+    return settings.model_copy(
+        update={group: getattr(settings, group).model_copy(update=values) for group, values in groups.items()}
+    )
 
 
 def _apart(several: tuple[Saving, ...]) -> bool:
     paths = [path for one in several for path in one.changes]
     return len(paths) == len(set(paths))
-
-
-def _with_batch(plan: Plan, changes: Mapping[str, Any]) -> Plan:
-    from dataclasses import replace
-
-    return replace(plan, batch_size=changes.get("length.batch_size", plan.batch_size))
 
 
 def _savings(settings: Settings) -> Iterator[Saving]:

@@ -55,13 +55,12 @@ GPUS = (
 
 def named(name: str) -> Gpu | None:
     """Return a GPU by its name, however it is written: ``Tesla T4``, ``a100-80gb``; None for others."""
-    wanted = _plain(name)
+    wanted = _words(name)
     if not wanted:
         return None
-    exact = [gpu for gpu in GPUS if _plain(gpu.name) == wanted]
-    begun = [gpu for gpu in GPUS if _plain(gpu.name).startswith(wanted)]
-    within = [gpu for gpu in GPUS if re.search(rf"(?<![a-z0-9]){_plain(gpu.name)}(?![0-9])", wanted)]
-    return next(iter(exact or within or begun), None)
+    whole = [gpu for gpu in GPUS if _words(gpu.name) <= wanted]
+    begun = [gpu for gpu in GPUS if wanted <= _words(gpu.name)]
+    return next(iter(sorted(whole, key=lambda gpu: -len(_words(gpu.name))) or begun), None)
 
 
 @lru_cache(maxsize=1)
@@ -84,6 +83,7 @@ def from_driver(said: str) -> Gpu:
     return Gpu(short_name(name), int(memory) / 1024, float(capability) >= FIRST_WITH_BF16)
 
 
-def _plain(name: str) -> str:
-    words = re.sub(r"[^a-z0-9]", "", name.lower())
-    return re.sub(r"nvidia|tesla|geforce|generation|pcie|sxm\d?|laptop", "", words)
+def _words(name: str) -> set[str]:
+    """Take a name apart: ``RTX4090`` and ``A10G`` are written with and without what follows."""
+    parted = re.sub(r"(rtx)(\d)", r"\1 \2", name.lower())
+    return {re.sub(r"^(a10)g$", r"\1", word) for word in re.findall(r"[a-z0-9]+", parted)}

@@ -141,8 +141,8 @@ def _weights(settings: Settings, base: Base, half: bool) -> int:
     vae = 0 if encoded_once(settings) else 4 * VAE_WEIGHTS
     if stored == "as is":
         return base.weights * unit + text + vae
-    large = sum(layer.weights for block in base.blocks if block.kind != "other" for layer in block.layers)
-    return int(large * STORED[stored]) + (base.weights - large) * unit + text + vae
+    rest = base.weights - base.inner_weights
+    return int(base.inner_weights * STORED[stored]) + rest * unit + text + vae
 
 
 @lru_cache(maxsize=256)
