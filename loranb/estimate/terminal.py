@@ -3,6 +3,7 @@
 import argparse
 from typing import Any
 
+from loranb.base_models.known import known_base
 from loranb.dataset.training_set import collect
 from loranb.errors import SettingsError
 from loranb.estimate.gpus import GPUS, Gpu, here, named
@@ -29,7 +30,8 @@ def plan(asked: argparse.Namespace) -> tuple[dict[str, Any], str]:
     found.check()
     horizon = plan_of(settings, found.all)
     known = estimate(settings, horizon, gpu, speed_here(project, settings.memory.precision))
-    said = [str(one) for one in advice(settings, horizon, gpu)]
+    base = known_base(settings.model.base, settings.model.family)
+    said = [str(one) for one in advice(settings, horizon, gpu, base)]
     report = {**_counts(horizon), **known.to_json(), "advice": said}
     return report, "\n".join([*in_lines(horizon, known), *(f"! {words}" for words in said)])
 

@@ -156,6 +156,8 @@ class Form(w.VBox):
         if advanced := [field.path for field in members if field.advanced]:
             fold = Fold(f"For experts ({len(advanced)})", lambda: [self.rows[path] for path in advanced])
             self.folds[group] = fold
+            if not plain:
+                fold.unfold()  # there is nothing else to see
             plain.append(fold)
         return w.VBox(plain, layout=w.Layout(width="100%"))
 

@@ -131,10 +131,10 @@ def _files(known: Estimate) -> str:
     if known.disk is None:
         return ""
     files = "1 LoRA file" if known.disk.files == 1 else f"{known.disk.files:,} LoRA files"
-    rest = [f"{size(known.disk.state)} to go on from"]
-    rest += [f"{size(known.disk.latents)} of encoded pictures"] if known.disk.latents else []
+    state, latents = known.disk.state, known.disk.latents
+    beside = f"{size(state)} to go on from" + (f" and {size(latents)} of encoded pictures" if latents else "")
     return small(
-        f"{files} of {size(known.disk.file)}, with {' and '.join(rest)} {size(known.disk.total)} on the disk. "
+        f"{files} of {size(known.disk.file)}; with {beside}, {size(known.disk.total)} on the disk. "
         f"{known.parameters:,} parameters are trained."
     )
 

@@ -2,6 +2,7 @@
 
 from loranb.figures import RATES
 from loranb.panels._curve import Scale, ticks
+from loranb.panels._field_row import as_text
 from loranb.panels._show import escape
 from loranb.settings import OptimizerSettings
 from loranb.training.schedules import schedule_for
@@ -18,7 +19,7 @@ def rate_curve(optimizer: OptimizerSettings, steps: int) -> str:
     taken = sorted({round(i * (steps - 1) / (POINTS - 1)) for i in range(POINTS)} | {min(schedule.warmup, steps - 1)})
     line = " ".join(f"{across(step):.1f},{up(rate * schedule.factor(step)):.1f}" for step in taken)
     said = f"{optimizer.schedule}, from {rate * schedule.factor(0):.2g} over {rate:.2g} at most, {steps:,} steps"
-    levels = "".join(_level(up(value), f"{value:.2g}") for value in (0.0, rate))
+    levels = "".join(_level(up(value), as_text(value)) for value in (0.0, rate))
     below = "".join(_number(across(value), f"{value:,.0f}") for value in ticks(0, steps, 5) if value == int(value))
     return (
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="learning rate: {escape(said)}" '

@@ -6,7 +6,7 @@ from typing import Any
 import ipywidgets as w
 
 from loranb.base_models.known import known_base
-from loranb.dataset.training_set import TrainingSet, collect
+from loranb.dataset.materials import Materials
 from loranb.errors import DatasetError
 from loranb.estimate import estimate, speed_here
 from loranb.estimate.speed import Speed
@@ -37,7 +37,7 @@ class SettingsPanel(Panel):
     def __init__(self, project: Project):
         self.project = project
         self.notice, self.saved, self.pictures = w.HTML(), w.HTML(), w.HTML()
-        self.images = TrainingSet((), (), ())
+        self.materials: Materials | None = None
         self.again = _button("Look again", "refresh", "110px")
         with_tooltip(self.again, "Read settings and pictures anew, after a change made elsewhere")
         self.mend = _button("Put the file aside and start from the defaults", "file-o", "360px")
@@ -66,8 +66,8 @@ class SettingsPanel(Panel):
             for part in (self.columns, self.start):
                 part.layout.display = "flex" if usable else "none"
             self.mend.layout.display = "none" if usable else ""
-        self.images = collect(self.project.img)
-        self.pictures.value = _of_pictures(self.images)
+        self.materials = Materials(self.project)
+        self.pictures.value = _of_pictures(self.materials)
         self.speed = speed_here(self.project, settings.memory.precision)
         self.start.refresh()
         self._fill(settings)
@@ -110,7 +110,7 @@ class SettingsPanel(Panel):
     def _look_at(self, settings: Settings) -> None:
         """Show what settings come to, what is wrong with them and what is unwise; no picture is opened for it."""
         horizon, why_not = self._planned(settings)
-        wrong = problems(settings)
+        wrong = [*problems(settings), *(self.materials.problems(settings) if self.materials else [])]
         base = known_base(settings.model.base, settings.model.family)
         self.form.say(horizon, tuple(wrong))
         self.base.show(settings.model.base)
@@ -121,7 +121,7 @@ class SettingsPanel(Panel):
 
     def _planned(self, settings: Settings) -> tuple[Plan | None, str]:
         try:
-            return plan(settings, self.images.all), ""
+            return plan(settings, self.materials.images(settings) if self.materials else []), ""
         except DatasetError as error:
             return None, str(error)
 
@@ -133,12 +133,12 @@ def _listed(typed: Sequence[str]) -> str:
     return escape(", ".join(problem.partition(":")[0] for problem in typed))
 
 
-def _of_pictures(images: TrainingSet) -> str:
+def _of_pictures(materials: Materials) -> str:
     """Say in HTML what is to be known of the pictures, whatever the settings."""
-    said = [picture.problem for picture in images.unusable]
-    if images.uncaptioned:
-        said.append(f"{images.uncaptioned} pictures have no caption; the words of their folder are used.")
-    return "".join(message("warning", line) for line in [*said, *images.remarks])
+    said = [picture.problem for picture in materials.found.unusable]
+    if materials.uncaptioned:
+        said.append(f"{materials.uncaptioned} pictures have no caption; the words of their folder are used.")
+    return "".join(message("warning", line) for line in [*said, *materials.found.remarks])
 
 
 def _button(words: str, icon: str, width: str) -> w.Button:

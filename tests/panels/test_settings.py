@@ -34,7 +34,7 @@ def test_the_form_shows_the_projects_settings(form, drawn_project):
 def test_a_valid_change_is_saved_at_once_and_the_plan_follows(form, drawn_project):
     form.form.rows["length.epochs"].input.value = "7"
     assert drawn_project.settings().length.epochs == 7
-    assert plan(drawn_project.settings(), form.images.all).sentence() in form.plan.value
+    assert plan(drawn_project.settings(), form.materials.images(form.project.settings())).sentence() in form.plan.value
     assert "saved" in form.saved.value
 
 
@@ -113,9 +113,9 @@ def test_what_cannot_run_is_said_at_once_with_the_names_of_the_settings(form, dr
 def test_the_plan_follows_a_change_with_500_pictures_within_a_tenth_of_a_second(form, monkeypatch):
     from dataclasses import replace
 
-    few = form.images.images
+    few = form.materials.found.images
     many = tuple(replace(few[i % len(few)], width=64 + i, height=64 + i // 2) for i in range(500))
-    form.images = replace(form.images, images=many)
+    form.materials.found = replace(form.materials.found, images=many)
     for reading in ("load", "read"):
         monkeypatch.setattr(captions, reading, lambda *_: pytest.fail("a caption is read anew"))
     times = []
@@ -292,7 +292,7 @@ def test_what_does_not_fit_a_gpu_is_made_to_fit_by_one_click(form, drawn_project
 
 def test_the_parts_of_the_memory_add_up_to_what_is_said(form):
     sdxl_on(form, "RTX 3090")
-    settings, images = form.project.settings(), form.images.all
+    settings, images = form.project.settings(), form.materials.images(form.project.settings())
     parts = estimate(settings, plan(settings, images)).memory.parts
     drawn = [float(width) for width in re.findall(r'<rect [^>]*width="([\d.]+)"', form.plan.verdict.value)]
     assert len(drawn) == sum(bool(count) for count in parts.values())
