@@ -86,9 +86,10 @@ class BatchLoss:
         return Losses(weights * self.shown.mean(error, batch), t)
 
     def predict(self, noisy: Tensor, t: Tensor, batch: Batch) -> Tensor:
-        """Run the denoiser on noisy latents (B, C, H, W), under a batch's captions; in fp32, same shape."""
+        """Run the denoiser on noisy latents (B, C, H, W), under a batch's captions; same shape, in fp32 at least."""
         with self.accelerator.autocast():
-            return self.model.family.denoise(self.unet, noisy, t, self._conditioning(batch)).float()
+            prediction = self.model.family.denoise(self.unet, noisy, t, self._conditioning(batch))
+        return prediction.to(torch.promote_types(prediction.dtype, torch.float32))
 
     def _conditioning(self, batch: Batch) -> Conditioning:
         """Encode the captions, and say how the pictures were cut to a model that wants to know."""
@@ -101,7 +102,7 @@ class BatchLoss:
         generator = torch.Generator().manual_seed(batch.seed)
         x0 = draw_latents(self.shown.moments(batch), batch.mirrored, generator)
         x0 = x0 * self.model.vae.config.scaling_factor
-        eps = torch.randn(x0.shape, generator=generator)
+        eps = torch.randn(x0.shape, generator=generator).to(x0.dtype)
         t = self.objective.sample_timesteps(len(x0), generator)
         eps = shape_noise(eps, x0, self.noise, generator)
         return x0, eps, perturb(eps, self.noise, generator), t
