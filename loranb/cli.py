@@ -125,6 +125,12 @@ def _import_kohya(asked: argparse.Namespace) -> tuple[Report, str]:
     return import_kohya(asked)
 
 
+def _export_kohya(asked: argparse.Namespace) -> tuple[Report, str]:
+    from loranb.interop.terminal import export_kohya
+
+    return export_kohya(asked)
+
+
 def _generate(asked: argparse.Namespace) -> tuple[Report, str]:
     from loranb.generate.terminal import generate
 
@@ -194,10 +200,11 @@ def _about_pictures(verb: Verb) -> None:
 
 def _about_training(verb: Verb) -> None:
     from loranb.base_models.terminal import add_arguments as add_download_arguments
-    from loranb.interop.terminal import add_import_arguments
+    from loranb.interop.terminal import add_export_arguments, add_import_arguments
 
     add_download_arguments(verb("download", _download, "fetch a base model, or list those one can choose from"))
     add_import_arguments(verb("import-kohya", _import_kohya, "take over the settings of kohya_ss or sd-scripts"))
+    add_export_arguments(verb("export-kohya", _export_kohya, "write a project's settings for kohya_ss or sd-scripts"))
     plan = verb("plan", _plan, "say what a training run will be: steps, buckets, disk, GPU memory, time")
     plan.add_argument("--gpu", default="", help="what it is to run on, such as T4 or RTX 4090; else this machine's")
     train = verb("train", _train, "train a LoRA, and follow it")

@@ -1,7 +1,7 @@
 """What kohya's tools take for keys that a file doesn't say or leaves blank, where loranb's default is another.
 
-Only what changes the LoRA: how often samples are drawn, for one, stays loranb's. From the form's fields (kohya_ss 25)
-and from sd-scripts' arguments; bounds of buckets as they were when presets did not name them yet.
+Of the form only what changes the LoRA: how often samples are drawn, for one, stays loranb's. From the form's fields
+(kohya_ss 25) and from sd-scripts' arguments; bounds of buckets as they were when presets did not name them yet.
 """
 
 from typing import Any
@@ -36,6 +36,7 @@ ABSENT: dict[str, dict[str, Any]] = {
         "max_resolution": "512,512",
         "enable_bucket": False,
         "bucket_no_upscale": False,
+        "sample_every_n_epochs": 0,
     },
 }
 

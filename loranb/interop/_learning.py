@@ -1,10 +1,11 @@
 """Kohya's keys of rates, optimizer and schedule that mean something else than one setting of the same name."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 from loranb.interop._reading import Reading, as_number
 from loranb.interop._source import pairs
-from loranb.settings.optimizers import known_name, parse_arguments, sets_rate
+from loranb.settings.optimizers import KNOWN, known_name, parse_arguments, sets_rate
 
 RATE, OF_TEXT = "optimizer.learning_rate", "optimizer.text_encoder_learning_rate"
 _ALL = 0.99  # of the run; 1 would be one step
@@ -33,12 +34,27 @@ def optimizer(reading: Reading) -> None:
     if "optimizer.name" not in reading.changes:
         if "use_8bit_adam" in reading.source.values and not reading.says("optimizer"):
             name = "AdamW"  # what the form took with the switch off
-        reading.assign("optimizer", "optimizer.name", known_name(name))
+        reading.assign("optimizer", "optimizer.name", plain_name(name))
     given = reading.source.values.get("optimizer_args")
     if reading.says("optimizer_args"):
         _arguments(reading, [f"{key}={value}" for key, value in _pairs(given)])
     else:
         reading.done("optimizer_args", "optimizer.args")
+
+
+def plain_name(name: str) -> str:
+    """Return the known name of an optimizer that is named by its class's path."""
+    by_path = {known.path: short for short, known in KNOWN.items() if not known.fixed and not known.stands_for}
+    return by_path.get(name.strip(), known_name(name))
+
+
+def as_kohya_writes(name: str, value: object) -> str:
+    """Write an argument as the form takes it, without a space; "" where that cannot be done."""
+    text = repr(value)
+    if isinstance(value, tuple) and value:
+        text = ",".join(map(repr, value)) + ("," if len(value) == 1 else "")
+    text = text if isinstance(value, str) else text.replace(" ", "")
+    return "" if any(sign.isspace() or sign == '"' for sign in text) or not text else f"{name}={text}"
 
 
 def _pairs(given: object) -> list[tuple[str, str]]:
@@ -47,11 +63,12 @@ def _pairs(given: object) -> list[tuple[str, str]]:
         return pairs(given)
     values, _ = parse_arguments([str(given)])
     by_space = pairs(given)
-    return by_space if len(values) == len(by_space) or not values else [(k, _written(v)) for k, v in values.items()]
+    return by_space if len(values) == len(by_space) or not values else _without_spaces(values)
 
 
-def _written(value: object) -> str:
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+def _without_spaces(values: Mapping[str, object]) -> list[tuple[str, str]]:
+    written = [as_kohya_writes(name, value) for name, value in values.items()]
+    return pairs([line for line in written if line])
 
 
 def _arguments(reading: Reading, lines: list[str]) -> None:

@@ -1,6 +1,7 @@
 """Kohya's keys of number formats and of what is compiled."""
 
 from loranb.interop._reading import Reading
+from loranb.settings import fields
 
 LORA, BASE, COMPILE = "memory.lora_precision", "memory.base", "memory.compile"
 
@@ -21,10 +22,11 @@ def compiling(reading: Reading) -> None:
     """Read whether the model is compiled; sd-scripts has a switch beside the name of the backend."""
     backend = str(reading.value("dynamo_backend") or "").strip().lower()
     if reading.flag("torch_compile"):
-        reading.assign("torch_compile", COMPILE, "inductor")
+        reading.assign("torch_compile", COMPILE, backend or "inductor")
+        reading.done("dynamo_backend", COMPILE)
     elif backend and not reading.of_form:
         reading.ignore("dynamo_backend", "torch_compile is off.")
-    if backend and backend not in ("no", "inductor"):
+    if backend and backend not in next(field.choices for field in fields() if field.path == COMPILE):
         reading.ignore("dynamo_backend", f"{backend} is not offered; inductor is PyTorch's own.")
     elif backend and "torch_compile" not in reading.mapped:
         reading.assign("dynamo_backend", COMPILE, backend)

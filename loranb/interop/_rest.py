@@ -109,11 +109,17 @@ def noise(reading: Reading) -> None:
         "Multires": ("noise_offset", "noise_offset_random_strength", "adaptive_noise_scale"),
         "Original": ("multires_noise_iterations", "multires_noise_discount"),
     }
-    for key in groups.get(kind, ()) if reading.of_form else ():
+    unsent = groups.get(kind, ()) if reading.of_form else ()
+    for key in (key for key in unsent if key not in reading.source.passed_on):
         reading.ignore(key, f"noise_offset_type = {kind}: kohya's form does not send it.")
     reading.ignore("noise_offset_type", "it chooses which of the other keys count.")
-    if not reading.number("noise_offset"):
-        reading.ignore("adaptive_noise_scale", "it changes noise_offset, which is off.")
+    if (
+        not reading.number("noise_offset")
+        or "noise_offset" in reading.source.values
+        and "noise_offset" not in reading.left
+    ):
+        for key in ("adaptive_noise_scale", "noise_offset_random_strength"):
+            reading.ignore(key, "it changes noise_offset, which is off.")
     if not reading.number("multires_noise_iterations"):
         reading.ignore("multires_noise_discount", "it is used with multires_noise_iterations, which is off.")
 

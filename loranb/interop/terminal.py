@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from loranb.errors import ProjectError
+from loranb.interop.export import export
 from loranb.interop.kohya import Imported, read
 from loranb.project import Project
 from loranb.settings.advice import advice
@@ -56,3 +57,42 @@ def report_of(found: Imported) -> dict[str, Any]:
         "advice": [*(said.words for said in found.advice), *general],
         "became": found.mapped,
     }
+
+
+def add_export_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what `export_kohya` reads."""
+    parser.add_argument("project", type=Path)
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="NAME.json for kohya_ss's form, NAME.toml for sd-scripts",
+    )
+
+
+def export_kohya(asked: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    """Write a project's settings for kohya's tools; returns the report, and the same in words.
+
+    Raises:
+        SettingsError: the settings exclude each other, or the file's name ends otherwise.
+        ProjectError: there is no such project, or the file is there already.
+    """
+    project = Project.open(asked.project)
+    if asked.out.exists():
+        raise ProjectError(f"{asked.out} is there already, and is not overwritten. Choose another name.")
+    done = export(project.settings(), asked.out, folders_of(project))
+    report = {"file": done.path, "more": done.more, "left_out": done.left_out}
+    words = [
+        f"Written to {', '.join(map(str, [done.path, *done.more]))}.",
+        *(f"! Kohya's tools cannot be told: {said}" for said in done.left_out),
+    ]
+    return report, "\n".join(words)
+
+
+def folders_of(project: Project) -> dict[str, Path]:
+    """Return a project's folders under kohya's keys; they have the layout that its tools expect."""
+    found = {"train_data_dir": project.img, "output_dir": project.model, "logging_dir": project.root / "log"}
+    if project.reg.is_dir() and any(project.reg.iterdir()):
+        found["reg_data_dir"] = project.reg
+    return {key: folder.resolve() for key, folder in found.items()}

@@ -7,7 +7,7 @@ import typing
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 
 from loranb.errors import SettingsError
@@ -53,8 +53,11 @@ class Group(BaseModel):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _tidied(cls, value: Any) -> Any:
-        """Take the space around texts away: no form and no terminal keeps it, and it means nothing."""
+    def _tidied(cls, value: Any, info: ValidationInfo) -> Any:
+        """Take the space around texts away: no form and no terminal keeps it. No text is blank, where that can be."""
+        if isinstance(value, str) and not value.strip():
+            field = SettingField("", info.field_name or "", cls.model_fields[info.field_name or ""])
+            return None if field.optional else ""
         if isinstance(value, list | tuple) and all(isinstance(line, str) for line in value):
             return tuple(lines_of("\n".join(value)))
         return value.strip() if isinstance(value, str) else value

@@ -1,0 +1,160 @@
+"""Settings leave for kohya's tools as easily as they came."""
+
+import json
+import shlex
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from loranb.cli import main
+from loranb.errors import SettingsError
+from loranb.interop.export import export
+from loranb.interop.kohya import read
+from loranb.settings import Settings, presets
+
+DATA = Path(__file__).parent / "data"
+NETWORK = {"algo", "conv_dim", "conv_alpha", "factor", "decompose_both", "dora_wd"}  # of lycoris and networks.lora
+
+
+def keys(section):
+    """Return the keys of a section of the list of all keys."""
+    text = (DATA / "kohya_keys.txt").read_text()
+    return set(text.partition(f"[{section}]\n")[2].partition("[")[0].split())
+
+
+def exported(tmp_path, name, **changes):
+    """Export settings with some values, and read the file as its tool would."""
+    changes = {path.replace("__", "."): value for path, value in changes.items()}
+    done = export(Settings().assign_all(changes), tmp_path / name)
+    text = done.path.read_text(encoding="utf-8")
+    return done, json.loads(text) if name.endswith("json") else tomllib.loads(text)
+
+
+@pytest.mark.parametrize("name", presets())
+def test_a_preset_comes_back_from_both_tools(tmp_path, name):
+    for file in ("a.json", "a.toml"):
+        done = export(Settings.preset(name), tmp_path / file)
+        assert read(tmp_path / file).settings == done.said
+        assert read(tmp_path / file).unknown == []
+
+
+@pytest.mark.parametrize("name", presets())
+def test_only_keys_that_these_tools_have_are_written(tmp_path, name):
+    settings = Settings.preset(name)
+    export(settings, tmp_path / "a.json")
+    written = json.loads((tmp_path / "a.json").read_text())
+    assert set(written) <= keys("form")
+    export(settings, tmp_path / "a.toml")
+    arguments = tomllib.loads((tmp_path / "a.toml").read_text())
+    assert set(arguments) <= keys("arguments") | {"stop_text_encoder_training"}
+    assert {text.partition("=")[0] for text in arguments["network_args"]} <= keys("network_arguments") | NETWORK
+
+
+def test_the_form_is_told_all_that_its_screen_would_keep(tmp_path):
+    _, written = exported(tmp_path, "a.json", length__epochs=7)
+    assert (written["epoch"], written["max_train_epochs"], written["max_train_steps"]) == (7, 7, 0)
+    assert written["additional_parameters"] == ""
+    assert written["lr_scheduler_type"] == written["network_weights"] == ""
+    assert written["bucket_no_upscale"] is True
+
+
+def test_the_form_takes_numbers_where_it_has_numbers(tmp_path):
+    _, written = exported(tmp_path, "a.json", optimizer__warmup=0.07, memory__precision="bf16", lora__alpha=8)
+    assert (written["lr_warmup"], written["lr_warmup_steps"]) == (7.0, 0)
+    assert (written["min_snr_gamma"], written["noise_offset"]) == (0, 0)
+    assert (written["network_dim"], written["network_alpha"], written["mixed_precision"]) == (16, 8, "bf16")
+    assert written["max_resolution"] == "512,512"
+
+
+def test_what_the_form_has_no_field_for_is_passed_on(tmp_path):
+    changes = {"captions__prefix": "it's --so", "objective__zero_terminal_snr": True, "optimizer__max_grad_norm": 0}
+    _, written = exported(tmp_path, "a.json", **changes)
+    words = shlex.split(written["additional_parameters"])
+    assert sorted(words) == ["--caption_prefix=it's --so", "--max_grad_norm=0", "--zero_terminal_snr"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind", "module", "arguments"),
+    [
+        ({}, "Standard", "networks.lora", set()),
+        ({"lora__conv_rank": 8}, "Kohya LoCon", "networks.lora", {"conv_dim=8", "conv_alpha=8.0"}),
+        ({"lora__type": "loha"}, "LyCORIS/LoHa", "lycoris.kohya", {"algo=loha"}),
+        ({"lora__type": "lokr", "lora__factor": 8}, "LyCORIS/LoKr", "lycoris.kohya", {"algo=lokr", "factor=8"}),
+        ({"lora__type": "dora"}, "LyCORIS/LoCon", "lycoris.kohya", {"algo=locon", "dora_wd=True"}),
+    ],
+)
+def test_networks_go_by_their_names_there(tmp_path, changes, kind, module, arguments):
+    assert exported(tmp_path, "a.json", **changes)[1]["LoRA_type"] == kind
+    written = exported(tmp_path, "a.toml", **changes)[1]
+    assert (written["network_module"], set(written["network_args"])) == (module, arguments)
+
+
+def test_a_part_that_is_not_trained_has_the_rate_nought(tmp_path):
+    _, written = exported(tmp_path, "a.toml", lora__text_encoder=False)
+    assert (written["unet_lr"], written["text_encoder_lr"]) == (1e-4, 0)
+    _, written = exported(tmp_path, "a.json", lora__unet=False)
+    assert (written["unet_lr"], written["text_encoder_lr"]) == (0, 5e-5)
+
+
+def test_sd_scripts_divides_by_no_nought(tmp_path):
+    _, written = exported(tmp_path, "a.toml", samples__every_epochs=0)
+    every = {key: value for key, value in written.items() if "every_n" in key}
+    assert all(every.values())
+    assert "sample_every_n_epochs" not in every
+
+
+def test_sample_prompts_lie_in_a_file_of_their_own_for_sd_scripts(tmp_path):
+    done, written = exported(tmp_path, "a.toml", samples__prompts=("a cat", "a dog --s 20"))
+    assert [Path(written["sample_prompts"])] == done.more
+    assert done.more[0].read_text() == "a cat\na dog --s 20\n"
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"memory__base": "4bit"}, "memory.base = 4bit; there it is as is."),
+        ({"objective__stratified": True, "length__batch_size": 2}, "objective.stratified = True"),
+        ({"optimizer__schedule": "rex"}, "optimizer.schedule = rex; there it is cosine."),
+    ],
+)
+def test_what_cannot_be_said_is_named(tmp_path, changes, said):
+    done, _ = exported(tmp_path, "a.json", **changes)
+    assert any(line.startswith(said) for line in done.left_out)
+    assert export(Settings.preset("demo"), tmp_path / "b.json").left_out == [
+        "memory.precision = auto; there it is fp16."
+    ]
+
+
+def test_an_optimizer_that_kohya_knows_by_its_class_comes_back_by_its_name(tmp_path):
+    for name in ("CAME", "Lion", "Prodigy", "AdamWScheduleFree"):
+        _, written = exported(tmp_path, "a.toml", optimizer__name=name)
+        assert read(tmp_path / "a.toml").settings.optimizer.name == name
+        assert (written["optimizer_type"] == name) == (name != "CAME")
+
+
+@pytest.mark.parametrize("changes", [{"objective.timestep_min": 800, "objective.timestep_max": 700}])
+def test_settings_that_exclude_each_other_are_not_written(tmp_path, changes):
+    with pytest.raises(SettingsError, match="timestep_min"):
+        export(Settings().assign_all(changes), tmp_path / "a.json")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_name_that_says_no_format_is_told(tmp_path):
+    with pytest.raises(SettingsError, match=".json"):
+        export(Settings(), tmp_path / "a.yaml")
+
+
+def test_a_project_is_written_with_its_folders(drawn_project, tmp_path, capsys):
+    out = tmp_path / "preset.json"
+    assert main(["export-kohya", str(drawn_project.root), "--out", str(out), "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["file"] == str(out)
+    written = json.loads(out.read_text())
+    assert Path(written["train_data_dir"]) == drawn_project.img.resolve()
+    assert written["reg_data_dir"] == ""
+    assert main(["export-kohya", str(drawn_project.root), "--out", str(out)]) == 1
+    assert "not overwritten" in capsys.readouterr().err
+    found = read(out)
+    assert found.settings.dataset.resolution == 64
+    assert "train_data_dir" in found.ignored
