@@ -31,6 +31,7 @@ _SDXL = {
     "attention_head_dim": (5, 10, 20),
     "use_linear_projection": True,
     "addition_embed_type": "text_time",
+    "addition_time_embed_dim": 256,
     "projection_class_embeddings_input_dim": 2816,
 }
 _CLIP_L = {"hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12}

@@ -7,6 +7,7 @@ from typing import Any
 from loranb.errors import SettingsError
 from loranb.estimate.bases import Base, base_of
 from loranb.estimate.disk import Disk, disk
+from loranb.estimate.filled import as_run
 from loranb.estimate.fitting import Saving, cheapest
 from loranb.estimate.gpus import Gpu
 from loranb.estimate.memory import COMPUTED, Memory, memory
@@ -84,6 +85,7 @@ def estimate(settings: Settings, horizon: Plan, gpu: Gpu | None = None, speed: S
         gpu: what it is to run on.
         speed: of this machine, as `loranb.estimate.speed.speed_here` measured it.
     """
+    settings = as_run(settings)
     base = base_of(settings.model.base)
     without = _without_regularisation(settings, horizon)
     if base is None:
