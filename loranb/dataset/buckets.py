@@ -4,6 +4,7 @@ The lists and the choice follow kohya's sd-scripts (``library/model_util.py`` an
 so that a picture lands in the same bucket as there. Sizes are (width, height) in pixels.
 """
 
+import functools
 import math
 from typing import NamedTuple
 
@@ -51,10 +52,20 @@ def fit(size: Size, dataset: DatasetSettings) -> Fit:
         return _fit_without_upscaling(size, dataset.resolution, step)
     smallest = min(dataset.bucket_min, dataset.resolution) // step * step or step
     largest = math.ceil(max(dataset.bucket_max, dataset.resolution) / step) * step
-    sizes = bucket_list(dataset.resolution, smallest, largest, step)
+    return _cover(size, _nearest(size, dataset.resolution, smallest, largest, step))
+
+
+@functools.lru_cache(maxsize=8192)
+def _nearest(size: Size, resolution: int, smallest: int, largest: int, step: int) -> Size:
+    """Choose the bucket of the list whose ratio is nearest; kept, since a form asks for all pictures at every key."""
+    sizes = _listed(resolution, smallest, largest, step)
     ratio = size[0] / size[1]
-    nearest = size if size in sizes else min(sizes, key=lambda bucket: abs(bucket[0] / bucket[1] - ratio))
-    return _cover(size, nearest)
+    return size if size in sizes else min(sizes, key=lambda bucket: abs(bucket[0] / bucket[1] - ratio))
+
+
+@functools.lru_cache(maxsize=64)
+def _listed(resolution: int, smallest: int, largest: int, step: int) -> tuple[Size, ...]:
+    return tuple(bucket_list(resolution, smallest, largest, step))
 
 
 def _cover(size: Size, bucket: Size) -> Fit:

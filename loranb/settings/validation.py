@@ -22,6 +22,7 @@ class ValidationSettings(Group):
         "Instead of a share: the name of a folder beside img, laid out as img is, such as validation. Its pictures are "
         "never trained on; choose this to decide yourself which they are. Blank: none.",
         advanced=True,
+        own=True,
     )
     every_epochs: int = setting(
         1,
