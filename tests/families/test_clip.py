@@ -4,9 +4,11 @@ import pytest
 import torch
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
+from loranb import clip
 from loranb.demo.tokenizer import build_tokenizer
 from loranb.families import Reading
-from loranb.families._clip import encode_clip
+from loranb.families._clip import _pieces, _tokens, encode_clip
+from loranb.families._tokenizer import clip_tokenizer
 
 WORDS = " ".join(["red house boat tree church grass sand snow"] * 20)  # 160 tokens, each word one
 
@@ -103,3 +105,28 @@ def test_without_weights_brackets_are_letters(encoder, tokenizer):
     with torch.no_grad():
         found = encode_clip(encoder, tokenizer, ["(red:1.2)", "red"]).hidden
     assert not torch.allclose(found[0], found[1], atol=1e-3)
+
+
+@pytest.mark.parametrize("pad", ["<|endoftext|>", "!"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "a photo of a cat",
+        "Ünïcode, 日本語, 🏰🏰!!",
+        "<|endoftext|> in  the\nmiddle",
+        "it's 1girl, (best:1.2)",
+        "castle, " * 60,
+    ],
+)
+def test_with_the_vocabulary_of_real_models_too_the_tokenizer_itself_cuts_and_fills_so(text, pad):
+    real = clip_tokenizer(pad)
+    wanted = real(text, padding="max_length", max_length=77, truncation=True).input_ids
+    ids, weights = _tokens(real, text, Reading())
+    assert _pieces(real, ids, 75)[0].tolist() == wanted
+    assert set(weights) <= {1.0}
+
+
+def test_a_weighted_caption_has_as_many_tokens_as_are_counted():
+    text = r"masterpiece, (red hat:1.2), ((smile)), [blurry], ganyu \(genshin impact\), 1girl"
+    assert len(_tokens(clip_tokenizer("!"), text, Reading(225, True))[0]) == clip.count(text, weights=True)
