@@ -5,11 +5,13 @@ two or three such pieces, each with a start and an end of its own; of the result
 pieces and the last end are put together, as in kohya's trainer.
 """
 
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from loranb.clip import LIMITS
 from loranb.clip.weights import Weighted, weighted
 from loranb.families import PLAIN, Reading
 
@@ -54,6 +56,13 @@ def encode_clip(
         hidden = _weigh(hidden, [weights for _, weights in read])
     pooled = getattr(said, "text_embeds", None)
     return Encoded(hidden, None if pooled is None else pooled.unflatten(0, (len(texts), -1))[:, 0])
+
+
+def reading_of_prompts(tokenizers: Iterable[Any], prompts: Sequence[str]) -> Reading:
+    """Say how prompts are read, as in the web UIs: with weights, and to the end of the longest, at most 225 tokens."""
+    most = Reading(LIMITS[-1], weighted=True)
+    longest = max(len(_tokens(tokenizer, prompt, most)[0]) for tokenizer in tokenizers for prompt in prompts)
+    return most._replace(tokens=next(limit for limit in LIMITS if longest <= limit))
 
 
 def _tokens(tokenizer: Any, text: str, reading: Reading) -> tuple[list[int], list[float]]:

@@ -23,6 +23,7 @@ from loranb import families
 from loranb.device import pick_device, pick_dtype
 from loranb.errors import GenerationError
 from loranb.families import BaseModel
+from loranb.families._clip import reading_of_prompts
 from loranb.files import write_bytes
 from loranb.generate import samplers
 from loranb.generate.loras import LoraRack, find_loras
@@ -104,7 +105,8 @@ def draw_with(model: BaseModel, request: SamplePrompt, clip_skip: int = 1) -> Im
 
     Args:
         model: its parts are on one device.
-        request: what to draw.
+        request: what to draw; its prompts are read as in the web UIs: ``(tag:1.2)`` is a weight, and long ones are
+            read to their end, up to 225 tokens.
         clip_skip: the text encoder's layer that is read: 1 is the last, as kohya and the web UIs count.
 
     Raises:
@@ -136,7 +138,9 @@ def _guidance(model: BaseModel, request: SamplePrompt, clip_skip: int) -> dict[s
 
     Its clip_skip counts from nought, and diffusers 0.42 looks for a text_model that transformers 5 no longer has.
     """
-    encoded = model.family.encode(model, [request.prompt, request.negative], clip_skip)
+    prompts = [request.prompt, request.negative]
+    reading = reading_of_prompts(model.tokenizers.values(), prompts)
+    encoded = model.family.encode(model, prompts, clip_skip, reading)
     wanted, unwanted = ({name: both[i : i + 1] for name, both in encoded.items()} for i in (0, 1))
     return model.family.guidance(wanted, unwanted)
 

@@ -54,6 +54,29 @@ def test_a_picture_has_the_size_that_was_asked_for(generator: Generator, request
     assert generator.draw(replace(request_, width=72, height=64)).size == (72, 64)
 
 
+@pytest.mark.parametrize(
+    ("prompt", "plain"),
+    [("a (red:1.0) house", "a red house"), ("([red]) house", "red house"), ("((red:0.5):2)", "red")],
+)
+def test_weights_that_cancel_out_draw_what_plain_words_do(
+    prompt: str, plain: str, generator: Generator, request_: SamplePrompt
+):
+    assert same(generator.draw(replace(request_, prompt=prompt)), generator.draw(replace(request_, prompt=plain)))
+
+
+def test_a_weight_changes_the_picture_and_is_no_text(generator: Generator, request_: SamplePrompt):
+    draw = [generator.draw(replace(request_, prompt=f"a (red:{weight}) house")) for weight in ("1.4", "1.40", "0.6")]
+    assert same(draw[0], draw[1])
+    assert not same(draw[0], draw[2])
+    assert not same(draw[0], generator.draw(request_))
+
+
+def test_a_long_prompt_is_read_to_its_end(generator: Generator, request_: SamplePrompt):
+    start = "house, " * 60  # 120 tokens
+    red, blue = (generator.draw(replace(request_, prompt=start + colour)) for colour in ("red", "blue"))
+    assert not same(red, blue)
+
+
 @pytest.mark.parametrize("part", ["unet", "text", "both"])
 def test_weight_nought_is_no_lora_and_weight_one_is_not(
     part: str, generator: Generator, request_: SamplePrompt, make_lora: Callable, layers: dict
