@@ -5,7 +5,7 @@ from html import escape
 
 from loranb.plan import Plan
 
-WIDTH, ROW, BOX, HIGH, TOP = 420, 66, 78, 44, 6
+WIDTH, ROW, BOX, HIGH, TOP = 420, 60, 80, 44, 6
 # One colour for each kind of number; readable on white and on black, told apart by the colour-blind.
 PICTURES, REPEATS, BATCH, EPOCHS, STEPS = "#2f7fd6", "#a259d9", "#7a8b2a", "#e8890c", "#0f9d8a"
 Item = tuple[str, str, str]  # a number, what it is, and its colour; no colour for a sign
@@ -42,13 +42,13 @@ def _first(plan: Plan) -> list[Item]:
     items += [_sign("÷"), _number(plan.batch_size, "in a batch", BATCH)]
     if plan.gradient_accumulation > 1:
         items += [_sign("÷"), _number(plan.gradient_accumulation, "added up", BATCH)]
-    return [*items, _sign("="), _number(plan.steps_per_epoch, "steps an epoch", STEPS)]
+    return [*items, _sign("="), _number(plan.steps_per_epoch, "steps/epoch", STEPS)]
 
 
 def _second(plan: Plan) -> list[Item]:
-    items = [_number(plan.steps_per_epoch, "steps an epoch", STEPS), _sign("×"), _number(plan.epochs, "epochs", EPOCHS)]
+    items = [_number(plan.steps_per_epoch, "steps/epoch", STEPS), _sign("×"), _number(plan.epochs, "epochs", EPOCHS)]
     cut = plan.steps < plan.steps_per_epoch * plan.epochs
-    return [*items, _sign("→" if cut else "="), _number(plan.steps, "steps, cut short" if cut else "steps", STEPS)]
+    return [*items, _sign("→" if cut else "="), _number(plan.steps, "steps (cut)" if cut else "steps", STEPS)]
 
 
 def _note(plan: Plan) -> str:

@@ -19,13 +19,13 @@ def texts(svg):
 
 
 def test_the_guides_example_gives_50_and_1000():
-    """Ten pictures, 20 repeats, batch 4, 20 epochs: 50 steps an epoch, 1,000 in all (guide 002)."""
+    """Ten pictures, 20 repeats, batch 4, 20 epochs: 50 steps/epoch, 1,000 in all (guide 002)."""
     settings = Settings().assign_all({"length.batch_size": 4, "length.epochs": 20, "dataset.resolution": 1024})
     said = texts(formula(plan(settings, [picture(20)] * 10)))
     numbers = [text for text in said if re.fullmatch(r"[\d,]+|[×÷=→]", text)]
     assert numbers == ["10", "×", "20", "÷", "4", "=", "50", "50", "×", "20", "=", "1,000"]
     assert [text for text in said if text not in numbers] == [
-        "pictures", "repeats", "in a batch", "steps an epoch", "steps an epoch", "epochs", "steps",
+        "pictures", "repeats", "in a batch", "steps/epoch", "steps/epoch", "epochs", "steps",
     ]  # fmt: skip
 
 
@@ -43,10 +43,10 @@ def test_subjects_with_repeats_of_their_own_are_counted_as_showings():
 
 def test_steps_that_are_asked_for_cut_the_last_epoch():
     settings = Settings().assign("length.steps", 25)
-    assert "steps, cut short" in texts(formula(plan(settings, [picture(1)] * 10)))
+    assert "steps (cut)" in texts(formula(plan(settings, [picture(1)] * 10)))
 
 
 def test_the_picture_is_readable_without_being_seen():
     svg = ET.fromstring(formula(plan(Settings(), [picture(2)] * 3)))
     assert svg.get("role") == "img"
-    assert "3 pictures × 2 repeats ÷ 1 in a batch = 6 steps an epoch" in svg.get("aria-label")
+    assert "3 pictures × 2 repeats ÷ 1 in a batch = 6 steps/epoch" in svg.get("aria-label")
