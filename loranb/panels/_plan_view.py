@@ -9,6 +9,7 @@ from typing import Any
 import ipywidgets as w
 
 from loranb.estimate import GPUS, UNKNOWN, Estimate, Gpu, here
+from loranb.estimate.formula import formula
 from loranb.estimate.memory import COMPUTED
 from loranb.estimate.words import duration, size
 from loranb.files import write_text
@@ -68,7 +69,7 @@ class PlanView(w.VBox):
             self.text.value, self.verdict.value, self.more.value = title("Plan") + message("warning", why_not), "", ""
             self._offer({}, "")
             return
-        self.text.value = title("Plan") + message("info", _said(plan, known))
+        self.text.value = title("Plan") + message("info", _said(plan, known)) + formula(plan)
         self.verdict.value = _memory(known)
         fitting = known.cheapest
         self._offer(fitting.changes if fitting else {}, fitting.words if fitting else "")
