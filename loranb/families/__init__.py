@@ -4,9 +4,10 @@ A family says how its models are loaded, how captions become what the denoiser i
 and what its modules are called in a LoRA file. The recipe knows this protocol and no family.
 """
 
+import functools
 import importlib
 import pkgutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     import torch
     from diffusers import AutoencoderKL, DDPMScheduler, DiffusionPipeline, UNet2DConditionModel
     from torch import Tensor
+
+    from loranb.families._recognise import Recognised
 
 DEMO = "demo"
 AUTO = "auto"  # of the settings: the family is recognised
@@ -159,6 +162,58 @@ def locate(source: str) -> str:
     return str(here(source) or source)
 
 
+def examine(source: str, kind: str = AUTO) -> "Recognised | None":
+    """Say what is known of a base model before it is loaded; None of one that is not yet fetched from the hub.
+
+    Args:
+        source: as for `load`.
+        kind: as for `load`.
+
+    Raises:
+        ModelError: it cannot be found or read, or is of no family that there is, or of another than is asked for.
+    """
+    found = locate(source)
+    return _as_asked(source, recognised(found), kind) if Path(found).exists() else None
+
+
+def recognised(found: str) -> "Recognised":
+    """Say which family a base model is of, and what it predicts; a file is read once, as long as it stays the same."""
+    from loranb.families._recognise import recognise
+
+    stat = Path(found).stat()
+    return _remembered(recognise, found, stat.st_mtime_ns, stat.st_size) if Path(found).is_file() else recognise(found)
+
+
+@functools.lru_cache(maxsize=8)
+def _remembered(recognise: Callable[[str], "Recognised"], found: str, *_: int) -> "Recognised":
+    return recognise(found)
+
+
+def _as_asked(source: str, known: "Recognised", kind: str) -> "Recognised":
+    """Let the settings overrule the family, where that can be."""
+    if kind == AUTO:
+        return known
+    if (kind == "sdxl") != (known.family == "sdxl"):  # these differ in their parts
+        raise ModelError(
+            f"model.family = {kind!r}, but {source} is of the family {known.family}. Leave it on auto, or choose "
+            "another base model."
+        )
+    return known._replace(family=kind)
+
+
+def check_vae(source: str) -> None:
+    """See that there is a VAE where `model.vae` says.
+
+    Raises:
+        ModelError: there is none.
+    """
+    if source and not Path(source).expanduser().exists() and not is_on_hub(source):
+        raise ModelError(
+            f"model.vae = {source!r}: there is no such file or folder. Give a .safetensors file, the folder of a VAE, "
+            "the id of one on the Hugging Face hub, or leave it blank for the base model's own."
+        )
+
+
 def load(source: str, dtype: "torch.dtype", kind: str = AUTO, vae: str = "") -> BaseModel:
     """Load a base model, frozen, in evaluation mode, on the CPU.
 
@@ -171,16 +226,9 @@ def load(source: str, dtype: "torch.dtype", kind: str = AUTO, vae: str = "") -> 
     Raises:
         ModelError: it cannot be found or read, or is of no family that there is.
     """
-    from loranb.families._recognise import recognise
-
     found = at_hand(locate(source))
-    known = recognise(found)
-    if kind != AUTO and (kind == "sdxl") != (known.family == "sdxl"):  # these differ in their parts
-        raise ModelError(
-            f"model.family = {kind!r}, but {source} is of the family {known.family}. Leave it on auto, or choose "
-            "another base model."
-        )
-    model = family(known.family if kind == AUTO else kind).load(found, dtype)
+    known = _as_asked(source, recognised(found), kind)
+    model = family(known.family).load(found, dtype)
     model.source = source
     if vae:
         from loranb.families._vae import load_vae

@@ -9,6 +9,7 @@ from diffusers import AutoencoderKL
 
 from loranb.base_models import at_hand
 from loranb.errors import ModelError
+from loranb.families import check_vae
 from loranb.families._checkpoint import open_checkpoint
 from loranb.families._geometry import VAE
 from loranb.families._unet import check_finite, quietly
@@ -28,12 +29,8 @@ def load_vae(source: str, family: str, scaling: float) -> AutoencoderKL:
     Raises:
         ModelError: it cannot be read, is no VAE, or belongs to another family.
     """
+    check_vae(source)
     path = Path(at_hand(source)).expanduser()
-    if not path.exists():
-        raise ModelError(
-            f"model.vae = {source!r}: there is no such file or folder. Give a .safetensors file, the folder of a VAE, "
-            "the id of one on the Hugging Face hub, or leave it blank for the base model's own."
-        )
     vae = _from_file(path, family, scaling) if path.is_file() else _from_folder(path)
     if vae.config.latent_channels != 4 or abs(vae.config.scaling_factor - scaling) > CLOSE:
         raise ModelError(

@@ -20,7 +20,7 @@ from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
 from loranb import families
-from loranb.device import pick_device, pick_dtype
+from loranb.device import pick_device, pick_dtype, precision_name
 from loranb.errors import GenerationError
 from loranb.families import BaseModel
 from loranb.families._clip import reading_of_prompts
@@ -28,6 +28,9 @@ from loranb.files import write_bytes
 from loranb.generate import samplers
 from loranb.generate.loras import LoraRack, find_loras
 from loranb.generate.prompt import LoraMention, SamplePrompt, split_loras
+from loranb.lora.metadata import trained_objective
+from loranb.settings import ModelSettings, ObjectiveSettings
+from loranb.training.objectives import noise_schedule
 
 
 class Generator:
@@ -48,21 +51,46 @@ class Generator:
         """Load a base model onto the GPU if there is one.
 
         Args:
-            base: a diffusers folder, a .safetensors file, a hub id, or "demo".
+            base: a diffusers folder, a single file, a hub id, or "demo".
             precision: "auto", "fp32", "fp16" or "bf16"; see `loranb.device.pick_dtype`.
             lora_folders: where LoRAs are looked up.
 
         Raises:
             ModelError: the base model cannot be found or read.
         """
+        return cls.of(ModelSettings(base=base), ObjectiveSettings(), precision, lora_folders)
+
+    @classmethod
+    def of(
+        cls,
+        model: ModelSettings,
+        objective: ObjectiveSettings,
+        precision: str = "auto",
+        lora_folders: Sequence[Path] = (),
+    ) -> "Generator":
+        """Load a base model as the settings of a training say: its family, its VAE, and what it predicts.
+
+        Raises:
+            ModelError: the base model cannot be found or read.
+        """
         device = pick_device()
-        model = families.load(base, pick_dtype(precision, device))
-        for part in model.parts():
+        dtype = pick_dtype(precision, device)
+        loaded = families.load(model.base, dtype, model.family, model.vae)
+        loaded.noise_schedule = noise_schedule(loaded.noise_schedule, objective)
+        loaded.vae.to(dtype)
+        for part in loaded.parts():
             part.to(device)
-        return cls(model, lora_folders)
+        return cls(loaded, lora_folders)
+
+    @property
+    def notices(self) -> list[str]:
+        """What the user should know of how the base model was loaded, and of what it turned out to need."""
+        return self.model.notices
 
     def draw(self, request: SamplePrompt, loras: Mapping[str, Path] | None = None, clip_skip: int = 1) -> Image.Image:
         """Draw one picture.
+
+        A LoRA that was trained with another prediction than the base model's files say is drawn with it.
 
         Args:
             request: its prompt may mention LoRAs, as `split_loras` describes.
@@ -74,8 +102,15 @@ class Generator:
             LoraFileError: a LoRA file cannot be read, or does not fit the base model.
         """
         prompt, mentions = split_loras(request.prompt)
-        self._rack.use(self._weights(mentions, loras or {}))
-        return draw_with(self.model, replace(request, prompt=prompt), clip_skip)
+        weights = self._weights(mentions, loras or {})
+        self._rack.use(weights)
+        own = self.model.noise_schedule
+        try:
+            for file in weights:
+                self.model.noise_schedule = noise_schedule(self.model.noise_schedule, trained_objective(file))
+            return draw_with(self.model, replace(request, prompt=prompt), clip_skip)
+        finally:
+            self.model.noise_schedule = own
 
     def _weights(self, mentions: Sequence[LoraMention], given: Mapping[str, Path]) -> dict[Path, tuple[float, float]]:
         there = find_loras(self.lora_folders) | dict(given) if mentions else {}
@@ -130,7 +165,7 @@ def draw_with(model: BaseModel, request: SamplePrompt, clip_skip: int = 1) -> Im
                 "The picture came out as no numbers (NaN): the LoRA has burnt out or its weight is too high, or the "
                 "model cannot compute in this precision. Try an earlier epoch, a lower weight, or fp32."
             )
-        return pipeline.image_processor.postprocess(_decode(model.vae, latents), do_denormalize=[True])[0]
+        return pipeline.image_processor.postprocess(_decode(model, latents), do_denormalize=[True])[0]
 
 
 def _guidance(model: BaseModel, request: SamplePrompt, clip_skip: int) -> dict[str, Tensor]:
@@ -145,16 +180,21 @@ def _guidance(model: BaseModel, request: SamplePrompt, clip_skip: int) -> dict[s
     return model.family.guidance(wanted, unwanted)
 
 
-def _decode(vae: Any, latents: Tensor) -> Tensor:
-    """Turn latents (1, 4, h, w) into a picture (1, 3, 8 h, 8 w) in [-1, 1]; again in fp32 if fp16 overflows."""
-    latents, dtype = latents / vae.config.scaling_factor, vae.dtype
-    picture = vae.decode(latents.to(dtype)).sample
-    if torch.isfinite(picture).all() or dtype == torch.float32:
+def _decode(model: BaseModel, latents: Tensor) -> Tensor:
+    """Turn latents (1, 4, h, w) into a picture (1, 3, 8 h, 8 w) in [-1, 1].
+
+    SDXL's VAE overflows in fp16. Where one does, it is put into fp32 once and for all, and that is noted.
+    """
+    vae: Any = model.vae
+    latents = latents / vae.config.scaling_factor
+    picture = vae.decode(latents.to(vae.dtype)).sample
+    if torch.isfinite(picture).all() or vae.dtype == torch.float32:
         return picture
-    try:
-        return vae.to(torch.float32).decode(latents.float()).sample
-    finally:
-        vae.to(dtype)
+    model.notices.append(
+        f"The VAE of {model.name} gives no picture in {precision_name(vae.dtype)}; it is used in fp32 from now on, "
+        "which takes more memory. A VAE that was mended for it can be given as model.vae."
+    )
+    return vae.to(torch.float32).decode(latents.float()).sample
 
 
 @contextlib.contextmanager

@@ -36,6 +36,8 @@ def generate(asked: argparse.Namespace, tell: Tell) -> list[Path]:
         save_picture(picture, file, request, generator.model.name, project.settings().model.clip_skip)
         tell(f"{len(files) + 1} of {len(asked.prompt)}")
         files.append(file)
+    for said in generator.notices:
+        tell(said)
     return files
 
 
@@ -66,4 +68,5 @@ def grid(asked: argparse.Namespace, tell: Tell) -> Path:
 
 def _open(project: Project, base: str) -> Generator:
     folders = [Run(run).folder / "lora" for run in project.runs()]
-    return Generator.open(base or project.settings().model.base, lora_folders=[project.model, *folders])
+    settings = project.settings().assign("model.base", base) if base else project.settings()
+    return Generator.of(settings.model, settings.objective, lora_folders=[project.model, *folders])

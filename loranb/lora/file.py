@@ -77,6 +77,19 @@ def shapes(path: Path) -> dict[str, tuple[int, ...]]:
         raise LoraFileError(f"{path} cannot be read as a LoRA: {error}. Give a .safetensors file.") from error
 
 
+def read_metadata(path: Path) -> dict[str, str]:
+    """Read a LoRA file's metadata alone.
+
+    Raises:
+        LoraFileError: it is not a safetensors file.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            return file.metadata() or {}
+    except (OSError, SafetensorError) as error:
+        raise LoraFileError(f"{path} cannot be read as a LoRA: {error}. Give a .safetensors file.") from error
+
+
 def model_hash(file: bytes) -> str:
     """SHA-256 of a safetensors file's tensors alone, without its header (``sshs_model_hash``)."""
     header = int.from_bytes(file[:8], "little")

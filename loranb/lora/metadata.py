@@ -4,17 +4,19 @@ Web UIs read these to sort LoRAs by base model, to suggest a name, and to show w
 trained how often. Settings that carry an ``ss`` key in their declaration are written under it.
 """
 
+import contextlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from loranb.dataset.captions import tag_frequency
 from loranb.errors import SettingsError
-from loranb.lora.file import as_text
+from loranb.lora.file import as_text, read_metadata
 from loranb.lora.network import network
 from loranb.plan import Plan, PlannedImage, whole_steps
-from loranb.settings import Settings, fields
+from loranb.settings import ObjectiveSettings, Settings, fields
 
 MODELSPEC = "1.0.1"
 _IMPLEMENTATIONS = {"sdxl_base_v1-0": "https://github.com/Stability-AI/generative-models"}  # as kohya's says it
@@ -84,6 +86,20 @@ def settings_of(told: Mapping[str, str]) -> Settings:
     except json.JSONDecodeError as error:
         raise SettingsError([f"the settings in the file are damaged: {error}."]) from error
     return Settings.from_values(values)
+
+
+def trained_objective(file: Path) -> ObjectiveSettings:
+    """Return what a LoRA file's training overruled of its base model's prediction and noise; the defaults if nothing.
+
+    loranb's own files hold the settings; of others it is known where they say that they predict v.
+    """
+    told = read_metadata(file)
+    with contextlib.suppress(SettingsError):
+        return settings_of(told).objective
+    says_v = told.get("modelspec.prediction_type", "").lower().startswith("v")
+    return ObjectiveSettings(
+        predicts="v_prediction" if says_v else "auto", zero_terminal_snr=told.get("ss_zero_terminal_snr") == "True"
+    )
 
 
 def _said(declared: Mapping[str, object]) -> dict[str, object]:

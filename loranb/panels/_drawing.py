@@ -18,7 +18,7 @@ from loranb.generate.grid import Cell, GridPlan, compose, draw_grid, save_grid
 from loranb.generate.prompt import SamplePrompt, is_comment, parse_line, parse_lines
 from loranb.panels._show import Panel, small
 from loranb.project import Project
-from loranb.settings import Settings
+from loranb.settings import ModelSettings, ObjectiveSettings, Settings
 from loranb.training.run import Run
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def read_prompts(lines: Sequence[str], settings: Settings) -> list[SamplePrompt]
 
 
 @functools.lru_cache(maxsize=1)
-def open_model(base: str, precision: str) -> "Generator":
+def open_model(model: ModelSettings, objective: ObjectiveSettings, precision: str) -> "Generator":
     """Load a base model and keep it; another one takes its place."""
     from transformers.utils import logging
 
@@ -75,7 +75,7 @@ def open_model(base: str, precision: str) -> "Generator":
     logging.disable_progress_bar()
     from loranb.generate.pictures import Generator
 
-    return Generator.open(base, precision)
+    return Generator.of(model, objective, precision)
 
 
 def forget_model() -> None:
@@ -91,7 +91,9 @@ def forget_model() -> None:
 
 def model_for(settings: Settings) -> "Generator":
     """Return the base model that a LoRA was trained on, loaded or kept."""
-    return open_model(settings.model.base, settings.memory.precision)
+    told = settings.objective  # of which only this bears on drawing: the model is kept while anything else changes
+    objective = ObjectiveSettings(predicts=told.predicts, zero_terminal_snr=told.zero_terminal_snr)
+    return open_model(settings.model, objective, settings.memory.precision)
 
 
 def to_jpeg(picture: Image.Image, largest: tuple[int, int] = PREVIEW) -> bytes:

@@ -14,6 +14,7 @@
       state/          for going on exactly where it stopped
 """
 
+import contextlib
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -24,12 +25,12 @@ from loranb.dataset.held_out import collect_held_out
 from loranb.dataset.masked_set import with_masks
 from loranb.dataset.training_set import TrainingImage, collect
 from loranb.device import pick_device, pick_dtype
-from loranb.errors import LoranbError, ProjectError, SettingsError
+from loranb.errors import LoranbError, ModelError, ProjectError, SettingsError
 from loranb.events import Ended, Event, Saved, read_events, to_line
 from loranb.generate.prompt import parse_lines
 from loranb.project import SETTINGS, Project
 from loranb.settings import LoraSettings, Settings
-from loranb.settings.conflicts import conflicts
+from loranb.settings.conflicts import conflicts, misfits
 from loranb.settings.optimizers import averages, finds_rate, parse_arguments, sets_rate
 from loranb.training import images_file
 from loranb.training.images_file import ImagesFile
@@ -209,11 +210,21 @@ def problems(settings: Settings) -> list[str]:
         )
     checks = {
         "samples.prompts": lambda: parse_lines(settings.samples.prompts, (side, side), 0),
-        "model.base": lambda: families.locate(settings.model.base),
+        "model.base": lambda: families.examine(settings.model.base, settings.model.family),
+        "objective.": lambda: _misfits(settings),
+        "model.vae": lambda: families.check_vae(settings.model.vae),
     }
     for path, check in checks.items():
         found += [said if said.startswith(path) else f"{path}: {said}" for said in _raised(check)]
     return found
+
+
+def _misfits(settings: Settings) -> None:
+    """See that the objective goes with what the base model predicts, where its files say that."""
+    with contextlib.suppress(ModelError):  # said of model.base
+        known, objective = families.examine(settings.model.base, settings.model.family), settings.objective
+        if known and objective.predicts == "auto" and (found := misfits(objective, known.predicts)):
+            raise SettingsError(found)
 
 
 def _start(lora: LoraSettings) -> dict[str, object]:
