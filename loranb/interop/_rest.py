@@ -152,6 +152,12 @@ def captions(reading: Reading) -> None:
         )
 
 
+def masks(reading: Reading) -> None:
+    """Read that pictures' own transparency is a mask; loranb's masked loss takes it where no mask lies beside them."""
+    if reading.flag("alpha_mask"):
+        reading.assign("alpha_mask", "dataset.masked_loss", True)
+
+
 def samples(reading: Reading) -> None:
     """Read the sample prompts; sd-scripts names a file of them."""
     given = reading.value("sample_prompts")

@@ -36,6 +36,7 @@ _CONVERTERS: Sequence[Callable[[Reading], None]] = (
     _rest.seed,
     _rest.saving,
     _rest.captions,
+    _rest.masks,
     _rest.samples,
 )
 

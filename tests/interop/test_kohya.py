@@ -312,6 +312,13 @@ def test_what_is_lost_is_said_and_what_is_off_is_not(of_form):
     assert "constrain" not in said(of_form(constrain=0))
 
 
+@pytest.mark.parametrize(("text", "masked"), [("true", True), ("false", False)])
+def test_a_mask_of_the_pictures_own_transparency_is_masked_loss(of_scripts, text, masked):
+    found = of_scripts(f"alpha_mask = {text}\npretrained_model_name_or_path = 'a/b'")
+    assert found.settings.dataset.masked_loss is masked
+    assert ("alpha_mask" in found.mapped) is masked
+
+
 def test_captions_that_would_not_be_found_are_said(of_form):
     assert ".txt2" in said(of_form(caption_extension=".txt2"))
     assert "caption" not in said(of_form(caption_extension=".txt"))
