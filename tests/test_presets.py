@@ -6,6 +6,8 @@ import pytest
 
 from loranb.dataset.training_set import TrainingImage
 from loranb.errors import SettingsError
+from loranb.estimate.gpus import named
+from loranb.estimate.whole import estimate
 from loranb.plan import plan
 from loranb.settings import Settings, fields, preset_about, presets
 from loranb.settings.advice import advice
@@ -89,6 +91,12 @@ def test_a_variant_for_a_free_gpu_learns_the_same_by_the_same_number_of_steps(na
     assert small.memory.precision == small.saving.precision == "fp16"  # a T4 has no bf16
     assert small.length.batch_size * small.length.gradient_accumulation == large.length.batch_size
     assert plan(small, TEN).steps == plan(large, TEN).steps
+
+
+@pytest.mark.parametrize("name", [name for name in presets() if name != "demo"])
+def test_a_preset_fits_what_it_is_for(name):
+    settings, card = Settings.preset(name), named("T4" if name.endswith("_t4") else "RTX 3090")
+    assert estimate(settings, plan(settings, TEN), card).verdict == "fits"
 
 
 def test_the_person_guides_ten_pictures_take_its_thousand_steps():
