@@ -50,10 +50,10 @@ _WHY: dict[str, str] = {
     "metadata_is_negative_embedding validate_every_n_steps max_validation_steps replacements "
     "cpu_offload_checkpointing learning_rate_te learning_rate_te1 learning_rate_te2",
     "loranb makes the file's preview of its own sample (metadata.thumbnail).": "metadata_thumbnail",
-    "loranb does not have this option of other kinds of networks.": "LyCORIS_preset preset factor bypass_mode dora_wd "
-    "use_cp use_tucker use_scalar rank_dropout_scale constrain constraint rescaled train_norm decompose_both "
-    "train_on_input unit full_matrix algo",
-    LACKING: "adaptive_noise_scale "
+    "it belongs to a kind of network that this is not.": "LyCORIS_preset factor dora_wd decompose_both train_on_input "
+    "unit algo",
+    LACKING: "bypass_mode use_cp use_tucker use_scalar rank_dropout_scale constrain constraint rescaled train_norm "
+    "full_matrix adaptive_noise_scale "
     "alpha_mask bucket_no_upscale bucket_reso_steps block_alphas block_dims block_lr_zero_threshold "
     "caption_dropout_every_n_epochs caption_dropout_rate caption_prefix caption_suffix caption_tag_dropout_rate "
     "clip_skip color_aug conv_alpha conv_block_alphas conv_block_dims conv_dim debiased_estimation_loss "

@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from decimal import Decimal
 
+from loranb.interop._network import unet_alone
 from loranb.interop._reading import Reading, as_number
 from loranb.interop._source import pairs
 from loranb.settings.optimizers import KNOWN, known_name, parse_arguments, sets_rate
 
 RATE, OF_TEXT = "optimizer.learning_rate", "optimizer.text_encoder_learning_rate"
+_SWITCHES = {"use_8bit_adam": "AdamW8bit", "use_lion_optimizer": "Lion"}  # of 2022; off, the form took AdamW
 _ALL = 0.99  # of the run; 1 would be one step
 # Schedules that only one trainer or library has, and what they come to here.
 _SCHEDULES = {
@@ -25,16 +27,12 @@ _SCHEDULES = {
 
 def optimizer(reading: Reading) -> None:
     """Read the optimizer, by its name or by the switches of 2022, and its arguments."""
-    name = str(reading.value("optimizer") or "")
-    for key, named in (("use_8bit_adam", "AdamW8bit"), ("use_lion_optimizer", "Lion")):
-        if reading.flag(key) and not reading.says("optimizer"):
-            reading.assign(key, "optimizer.name", named)
-        else:
-            reading.ignore(key, "optimizer says which one.")
-    if "optimizer.name" not in reading.changes:
-        if "use_8bit_adam" in reading.source.values and not reading.says("optimizer"):
-            name = "AdamW"  # what the form took with the switch off
-        reading.assign("optimizer", "optimizer.name", plain_name(name))
+    if reading.says("optimizer") or not any(reading.says(key) for key in _SWITCHES):
+        reading.assign("optimizer", "optimizer.name", plain_name(str(reading.value("optimizer") or "")))
+    for key, named in _SWITCHES.items():
+        if "optimizer.name" not in reading.changes and reading.says(key):
+            reading.assign(key, "optimizer.name", named if reading.flag(key) else "AdamW")
+        reading.ignore(key, "optimizer says which one.")
     given = reading.source.values.get("optimizer_args")
     if reading.says("optimizer_args"):
         _arguments(reading, [f"{key}={value}" for key, value in _pairs(given)])
@@ -95,7 +93,7 @@ def rates(reading: Reading) -> None:
     unet, text = _rate(reading, "unet_lr", whole), _rate(reading, "text_encoder_lr", whole)
     if not unet and not text:
         unet = text = whole
-    only_unet = reading.flag("network_train_unet_only") or not text
+    only_unet = reading.flag("network_train_unet_only") or not text or unet_alone(reading)
     only_text = reading.flag("network_train_text_encoder_only") or not unet
     reading.assign("unet_lr" if reading.says("unet_lr") else "learning_rate", RATE, unet or text)
     reading.done("unet_lr", RATE)

@@ -32,6 +32,14 @@ _KINDS = {  # the form's words, sd-scripts' modules and lycoris' algorithms, in 
 TYPE, CONV = "lora.type", ("conv_dim", "conv_alpha")
 _OF_LYCORIS = ("factor", "decompose_both", "rs_lora", "dora_wd")
 _OF_OTHERS = (*CONV, *_OF_LYCORIS, "conv_block_dims", "conv_block_alphas")
+BLOCKS = (
+    *("block_dims", "block_alphas", "conv_block_dims", "conv_block_alphas", "down_lr_weight", "mid_lr_weight"),
+    *("up_lr_weight", "block_lr_zero_threshold"),
+)
+ARGUMENTS_OF_LYCORIS = (
+    *("LyCORIS_preset", "bypass_mode", "use_cp", "use_tucker", "use_scalar", "rank_dropout_scale", "constrain"),
+    *("constraint", "rescaled", "train_norm", "unit", "train_on_input", "full_matrix"),
+)
 _PLAIN = "kohya's form does not send it with LoRA_type = Standard."
 
 
@@ -53,8 +61,45 @@ def network(reading: Reading) -> None:
         if reading.says(name) and not (name == "dora_wd" and kind != "dora"):
             reading.done(name, TYPE)
         reading.ignore(name, "the kind of network is said by another key.")
-    if kind != "lora" and not reading.number("conv_dim"):
+    if _of_lycoris(reading):
+        for key in BLOCKS:
+            reading.ignore(key, "LyCORIS' networks have no ranks and rates of their own for blocks.")
+        _layers(reading)
+    elif not reading.number("conv_dim"):
         reading.ignore("conv_alpha", "it is used with conv_dim, which is off.")
+    if kind in ("lora", "locon"):
+        for name in ARGUMENTS_OF_LYCORIS:
+            reading.ignore(name, "it is an argument of LyCORIS' networks, and this is none.")
+
+
+def _layers(reading: Reading) -> None:
+    """Read which layers are trained; LyCORIS takes the ranks of the others for convolutions that have none."""
+    preset = str(reading.value("LyCORIS_preset") or "full").strip()
+    if preset in ("full", "unet-only"):
+        for key, instead, path in (
+            ("conv_dim", "network_dim", "lora.conv_rank"),
+            ("conv_alpha", "network_alpha", "lora.conv_alpha"),
+        ):
+            number = reading.number(key) or reading.number(instead)
+            reading.assign(key, path, int(number) if key == "conv_dim" and number else number)
+        reading.advise(
+            f"LyCORIS_preset = {preset!r} trains the U-Net's first and last convolution and its time embedding too; "
+            "loranb leaves these as they are."
+        )
+    else:
+        for key in CONV:
+            reading.ignore(key, f"LyCORIS_preset = {preset!r} leaves the convolutions as they are.")
+    if preset not in ("full", "attn-mlp", "unet-only", "unet-transformer-only"):
+        reading.advise(
+            f"LyCORIS_preset = {preset!r} is not had here: the layers of LyCORIS' 'attn-mlp' are trained, attention "
+            "and feed-forward."
+        )
+    reading.done("LyCORIS_preset", "lora.conv_rank")
+
+
+def unet_alone(reading: Reading) -> bool:
+    """Whether LyCORIS' preset leaves the text encoder as it is."""
+    return _of_lycoris(reading) and str(reading.value("LyCORIS_preset") or "").strip().startswith("unet-")
 
 
 def kind_of(reading: Reading) -> str:

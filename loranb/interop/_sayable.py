@@ -6,6 +6,7 @@ from typing import Any
 
 from loranb.base_models.picks import QUICK_PICKS
 from loranb.interop._learning import as_kohya_writes, of_percent, plain_name, to_percent
+from loranb.interop._network import BLOCKS
 from loranb.interop._reading import as_number, by_key
 from loranb.interop._source import FORM
 from loranb.interop._words import THEIRS
@@ -78,6 +79,8 @@ def _network(settings: Settings) -> dict[str, Any]:
     lora, changes = settings.lora, _folded(settings) if settings.lora.rank_stabilised else {}
     if lora.conv_rank is None:
         changes["lora.conv_alpha"] = None
+    if lora.type != "lora":
+        changes |= {field.path: field.info.default for key, field in by_key().items() if key in BLOCKS}
     if lora.type != "lokr":
         changes |= {"lora.factor": -1, "lora.decompose_both": False}
     return changes

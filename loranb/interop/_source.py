@@ -33,6 +33,7 @@ SAME = {
     "save_as": "save_as_bool",
     "batch_size": "train_batch_size",
     "sdxl_checkbox": "sdxl",
+    "preset": "LyCORIS_preset",
 }
 
 

@@ -133,6 +133,7 @@ def scripts(said: Settings) -> dict[str, Any]:
     lycoris = said.lora.type != "lora"
     network |= {"algo": _ALGORITHMS[said.lora.type]} if lycoris else {}
     network |= {"dora_wd": True} if said.lora.type == "dora" else {}
+    network |= {"preset": _layers(said)} if lycoris else {}
     values["network_module"] = "lycoris.kohya" if lycoris else "networks.lora"
     off = {key for key, value in written(Settings()).items() if value == 0 == values.get(key) and value is not False}
     unsent = {"lr_warmup", "epoch", "sample_prompts", "rs_lora", *(off - {"validation_seed"})}
@@ -165,7 +166,12 @@ def _network_of_form(said: Settings) -> dict[str, Any]:
     lora = said.lora
     convolutions = lora.conv_rank or lora.conv_block_ranks
     kind = "Kohya LoCon" if lora.type == "lora" and convolutions else _FORM_TYPES[lora.type]
-    return {"LoRA_type": kind, "dora_wd": lora.type == "dora"}
+    return {"LoRA_type": kind, "dora_wd": lora.type == "dora", "LyCORIS_preset": _layers(said)}
+
+
+def _layers(said: Settings) -> str:
+    """Name LyCORIS' preset of layers; without it its networks train the convolutions too."""
+    return "full" if said.lora.conv_rank or said.lora.type == "lora" else "attn-mlp"
 
 
 def _optimizer_args(said: Settings) -> list[str]:

@@ -14,7 +14,15 @@ from loranb.interop.kohya import read
 from loranb.settings import Settings, presets
 
 DATA = Path(__file__).parent / "data"
-NETWORK = {"algo", "conv_dim", "conv_alpha", "factor", "decompose_both", "dora_wd"}  # of lycoris and networks.lora
+NETWORK = {
+    "algo",
+    "conv_dim",
+    "conv_alpha",
+    "factor",
+    "decompose_both",
+    "dora_wd",
+    "preset",
+}  # of lycoris and networks.lora
 
 
 def keys(section):
@@ -79,9 +87,14 @@ def test_what_the_form_has_no_field_for_is_passed_on(tmp_path):
     [
         ({}, "Standard", "networks.lora", set()),
         ({"lora__conv_rank": 8}, "Kohya LoCon", "networks.lora", {"conv_dim=8", "conv_alpha=8.0"}),
-        ({"lora__type": "loha"}, "LyCORIS/LoHa", "lycoris.kohya", {"algo=loha"}),
-        ({"lora__type": "lokr", "lora__factor": 8}, "LyCORIS/LoKr", "lycoris.kohya", {"algo=lokr", "factor=8"}),
-        ({"lora__type": "dora"}, "LyCORIS/LoCon", "lycoris.kohya", {"algo=locon", "dora_wd=True"}),
+        ({"lora__type": "loha"}, "LyCORIS/LoHa", "lycoris.kohya", {"algo=loha", "preset=attn-mlp"}),
+        (
+            {"lora__type": "lokr", "lora__factor": 8},
+            "LyCORIS/LoKr",
+            "lycoris.kohya",
+            {"algo=lokr", "factor=8", "preset=attn-mlp"},
+        ),
+        ({"lora__type": "dora"}, "LyCORIS/LoCon", "lycoris.kohya", {"algo=locon", "dora_wd=True", "preset=attn-mlp"}),
     ],
 )
 def test_networks_go_by_their_names_there(tmp_path, changes, kind, module, arguments):

@@ -236,7 +236,9 @@ def test_every_argument_of_sd_scripts_is_known_and_said_to_be_mapped_or_ignored(
         ({"LoRA_type": "Standard", "conv_dim": 8, "dora_wd": True, "factor": 4}, ("lora", None, -1)),
         ({"LoRA_type": "Kohya LoCon", "conv_dim": 8, "factor": 4}, ("lora", 8, -1)),
         ({"LoRA_type": "LyCORIS/LoCon", "conv_dim": 8, "dora_wd": True}, ("dora", 8, -1)),
-        ({"LoRA_type": "LyCORIS/LoHa", "conv_dim": 0, "factor": -1}, ("loha", None, -1)),
+        ({"LoRA_type": "LyCORIS/LoHa", "conv_dim": 0, "network_dim": 4}, ("loha", 4, -1)),  # LyCORIS takes the rank
+        ({"LoRA_type": "LyCORIS/LoHa", "conv_dim": 2, "LyCORIS_preset": "attn-mlp"}, ("loha", None, -1)),
+        ({"LoRA_type": "Kohya LoHa", "conv_dim": 0}, ("loha", None, -1)),
         ({"LoRA_type": "LyCORIS/LoKr", "conv_dim": 4, "factor": 8}, ("lokr", 4, 8)),
     ],
 )
@@ -250,7 +252,8 @@ def test_the_network_is_the_forms(of_form, given, expected):
         ('network_module = "networks.lora"', ("lora", None)),
         ('network_module = "networks.lora"\nnetwork_args = ["conv_dim=4", "conv_alpha=1"]', ("lora", 4)),
         ('network_module = "lycoris.kohya"\nnetwork_args = ["algo=loha", "conv_dim=4"]', ("loha", 4)),
-        ('network_module = "lycoris.kohya"\nnetwork_args = ["algo=lora", "dora_wd=True"]', ("dora", None)),
+        ('network_module = "lycoris.kohya"\nnetwork_args = ["algo=lora", "dora_wd=True"]', ("dora", 4)),
+        ('network_module = "lycoris.kohya"\nnetwork_args = ["algo=lokr", "preset=attn-mlp"]', ("lokr", None)),
         ('network_module = "networks.lokr"', ("lokr", None)),
     ],
 )
@@ -276,6 +279,23 @@ def test_the_network_is_sd_scripts(of_scripts, text, expected):
 )
 def test_switches_become_what_they_choose(of_form, given, path, expected):
     assert values(of_form(**given), path) == (expected,)
+
+
+def test_a_preset_of_layers_may_leave_the_text_encoder_out(of_form):
+    found = of_form(LoRA_type="LyCORIS/LoCon", LyCORIS_preset="unet-only", network_dim=8, conv_dim=0)
+    assert values(found, "lora.text_encoder", "lora.conv_rank") == (False, 8)
+
+
+def test_what_lycoris_can_and_loranb_cannot_is_said(of_form):
+    assert "use_cp = True" in said(of_form(LoRA_type="LyCORIS/LoHa", use_cp=True))
+    assert "use_cp" not in said(of_form(LoRA_type="Standard", use_cp=True))
+
+
+@pytest.mark.parametrize(("old", "name"), [({"use_8bit_adam": True}, "AdamW8bit"), ({"use_8bit_adam": False}, "AdamW")])
+def test_the_switch_of_2022_chooses_the_optimizer(of_form, old, name):
+    found = of_form(**old)
+    assert found.settings.optimizer.name == name
+    assert "optimizer =" not in said(found)
 
 
 def test_every_key_that_a_setting_declares_is_read_or_has_its_reason(of_form):
