@@ -108,6 +108,12 @@ def test_a_background_is_any_colour_that_pillow_knows(colour):
     "changes",
     [
         {"lora.alpha": 64},
+        {"lora.conv_rank": 4, "lora.conv_alpha": 8},
+        {"lora.rank_stabilised": True, "lora.rank": 64},
+        {"lora.type": "loha", "lora.rank": 64},
+        {"lora.factor": 8},
+        {"lora.rank_dropout": 0.8},
+        {"optimizer.loraplus_ratio": 16, "optimizer.learning_rate": 1e-3},
         {"dataset.no_upscale": False, "dataset.resolution": 1536},
         {"optimizer.name": "Prodigy", "optimizer.text_encoder_learning_rate": 1e-4},
         {"optimizer.name": "Adafactor", "optimizer.args": ("warmup_init=False",)},

@@ -112,6 +112,10 @@ class StoredLinear(_StoredWeight, nn.Linear):
 class StoredConv2d(_StoredWeight, nn.Conv2d):
     """A convolution; libraries know it for one."""
 
+    def __new__(cls, *given: Any, **named: Any) -> Any:
+        """Make one of a layer; of numbers, a plain one: peft makes a LoRA's convolutions of their base's type."""
+        return object.__new__(cls) if not given or isinstance(given[0], nn.Module) else nn.Conv2d(*given, **named)
+
     def product(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """Return the convolution of x."""
         return functional.conv2d(x, weight, bias, self.stride, self.padding, self.dilation, self.groups)

@@ -15,6 +15,7 @@ from loranb.settings import LoraSettings, Settings
 from loranb.settings.conflicts import conflicts
 from loranb.training.recipe import train
 from loranb.training.run import Run
+from loranb.training.stored import StoredConv2d, store_base
 
 TYPES = ("lora", "dora", "loha", "lokr")
 SUFFIXES = {
@@ -82,6 +83,24 @@ def test_every_weight_learns(model, kind):
     for layer in adapter.layers:
         if layer.part == "unet":
             assert all(weight.grad.abs().sum() > 0 for weight in layer.weights.values()), layer.key
+
+
+@pytest.mark.parametrize("how", ["8bit", "fp8", "4bit"])
+@pytest.mark.parametrize("kind", TYPES)
+def test_it_goes_on_a_base_that_is_stored_in_fewer_bits(tiny_sd1, kind, how):
+    """Linear layers, 1 x 1 and 3 x 3 convolutions: it begins as nothing, and every weight has a gradient."""
+    if how == "4bit":
+        pytest.importorskip("bitsandbytes")
+    model = families.load(str(tiny_sd1), torch.float32)
+    store_base(model.unet, how, torch.device("cpu"))
+    with torch.no_grad():
+        before = predicted(model)
+    adapter = attach(model, LoraSettings(type=kind, rank=2, conv_rank=2, text_encoder=False))
+    assert any(isinstance(layer.layer.get_base_layer(), StoredConv2d) for layer in adapter.layers)
+    assert torch.allclose(predicted(model), before, atol=1e-5)
+    shaken(adapter)
+    predicted(model).square().sum().backward()
+    assert all(w.grad.abs().sum() > 0 for layer in adapter.layers for w in layer.weights.values())
 
 
 def test_a_dora_scale_has_one_number_for_each_row_of_the_weight(model):
