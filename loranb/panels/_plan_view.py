@@ -141,7 +141,7 @@ def _files(known: Estimate) -> str:
 
 
 def _rate(settings: Settings, plan: Plan) -> str:
-    return title("Learning rate", "of the U-Net, step by step") + rate_curve(settings.optimizer, plan.steps)
+    return title("Learning rate", "step by step") + rate_curve(settings, plan.steps)
 
 
 def _subjects(plan: Plan) -> str:

@@ -1,16 +1,20 @@
-"""Settings as files: saved under a name, opened, imported from kohya's tools."""
+"""Settings as files: saved under a name, opened, imported from kohya's tools and exported for them."""
 
+import base64
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import ipywidgets as w
 
 from loranb.errors import SettingsError
-from loranb.files import write_bytes
+from loranb.files import free_name, write_bytes
 from loranb.interop import kohya
+from loranb.interop.export import export
+from loranb.interop.terminal import folders_of
 from loranb.panels import _platform
 from loranb.panels._import_report import ImportReport
-from loranb.panels._show import message, shown, small
+from loranb.panels._show import escape, message, shown, small
 from loranb.project import Project
 from loranb.saved_settings import is_settings_file, joined, save_as, taken_over
 from loranb.settings import Settings
@@ -47,9 +51,16 @@ class FileBox(w.VBox):
         self.read_file.on_click(shown(lambda _: self._open(Path(self.path.value.strip()).expanduser()), self.notice))
         self.upload = w.FileUpload(accept=".toml,.json", description="Upload", layout=w.Layout(width="auto"))
         self.upload.observe(shown(lambda _: self._uploaded(), self.notice), "value")
+        self.kind = w.Dropdown(
+            options=[("kohya_ss, a preset of its form", ".json"), ("sd-scripts, its arguments", ".toml")],
+            layout=w.Layout(width="240px"),
+        )
+        self.write = w.Button(description="Export", icon="share", layout=w.Layout(width="auto"))
+        self.write.on_click(shown(lambda _: self._export(), self.notice))
         rows = [
             _row("Save for other projects", self.name, self.save_it),
             _row("Open or import a file", self.path, self.read_file, self.upload),
+            _row("Export for kohya's tools", self.kind, self.write),
         ]
         hint = (
             "Files that can be opened: loranb's settings, presets of kohya_ss of every age, sd-scripts' arguments. "
@@ -64,6 +75,18 @@ class FileBox(w.VBox):
         self.name.value = ""
         self._saved()
         self.notice.value = message("good", f"Saved as {path}; it is in the list “Start from” of every project.")
+
+    def _export(self) -> None:
+        settings = self._read()
+        name = re.sub(r"[^\w ,+-]+", "_", settings.saving.name.strip() or self._project.name)
+        path = free_name(self._project.root / "kohya" / f"{name}{self.kind.value}")
+        done = export(settings, path, folders_of(self._project))
+        self.report.clear()
+        told = message("good", f"Written to {done.path}.") + _download(done.path)
+        unsaid = [f"• {one}" for one in done.left_out]
+        self.notice.value = told + (
+            message("warning", "\n".join(["Kohya's tools cannot be told:", *unsaid])) if unsaid else ""
+        )
 
     def _open(self, path: Path) -> None:
         self.report.clear()
@@ -82,6 +105,15 @@ class FileBox(w.VBox):
             here = self._project.cache / "opened" / Path(name).name
             write_bytes(here, content)
             self._open(here)
+
+
+def _download(path: Path) -> str:
+    """Return a link by which the page itself hands the file over, wherever the kernel is."""
+    content = base64.b64encode(path.read_bytes()).decode()
+    return (
+        f'<div class="lb-hint"><a download="{escape(path.name)}" '
+        f'href="data:application/octet-stream;base64,{content}">Download {escape(path.name)}</a></div>'
+    )
 
 
 def _row(words: str, *widgets: w.Widget) -> w.HBox:

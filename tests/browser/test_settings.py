@@ -157,6 +157,8 @@ def test_a_preset_of_kohyas_form_is_imported_by_its_path(page, tmp_path):
     page.page.locator(".loranb .fa-folder-open").first.click()
     page.until(lambda: page.settings().lora.rank == 24 and "keys taken over: " in page.text())
     page.page.locator(".loranb summary", has_text="What was taken over").click()
+    page.page.locator(".loranb .fa-share").first.click()
+    page.until(lambda: len(list((page.project.root / "kohya").glob("*.json"))) == 1)
     page.picture("import")
     page.press("Take back")
     page.until(lambda: page.settings() == before)

@@ -1,6 +1,7 @@
 import json
 import re
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -111,8 +112,6 @@ def test_what_cannot_run_is_said_at_once_with_the_names_of_the_settings(form, dr
 
 
 def test_the_plan_follows_a_change_with_500_pictures_within_a_tenth_of_a_second(form, monkeypatch):
-    from dataclasses import replace
-
     few = form.materials.found.images
     many = tuple(replace(few[i % len(few)], width=64 + i, height=64 + i // 2) for i in range(500))
     form.materials.found = replace(form.materials.found, images=many)
@@ -238,6 +237,35 @@ def test_an_uploaded_preset_is_imported_as_one_opened_by_its_path(form, drawn_pr
     assert "taken over: " in box.report.said.value
 
 
+@pytest.mark.parametrize("kind", [".json", ".toml"])
+def test_what_is_exported_comes_back_and_is_never_written_over(form, drawn_project, kind):
+    form.start.files.unfold()
+    box = form.start.file_box
+    box.kind.value = kind
+    asked = Settings().assign_all({"lora.rank": 24, "optimizer.learning_rate": 2e-4, "memory.base": "4bit"})
+    asked.save(drawn_project.settings_file)
+    box.write.click()
+    box.write.click()
+    first, second = sorted((drawn_project.root / "kohya").glob(f"*{kind}"))
+    assert first.read_bytes() == second.read_bytes()
+    assert "memory.base" in box.notice.value  # no key of theirs says it
+    assert f'download="{second.name}"' in box.notice.value
+    Settings().save(drawn_project.settings_file)
+    box.path.value = str(first)
+    box.read_file.click()
+    now = drawn_project.settings()
+    assert (now.lora.rank, now.optimizer.learning_rate) == (24, 2e-4)
+
+
+def test_an_export_stays_in_the_project_whatever_the_lora_is_called(form, drawn_project):
+    drawn_project.settings().assign("saving.name", "../../away").save(drawn_project.settings_file)
+    form.start.files.unfold()
+    form.start.file_box.write.click()
+    (written,) = (drawn_project.root / "kohya").iterdir()
+    assert written.name.endswith("away.json")
+    assert not list(drawn_project.root.parent.parent.glob("*.json"))
+
+
 def test_a_file_for_another_kind_of_model_is_refused_and_changes_nothing(form, drawn_project, tmp_path):
     before = drawn_project.settings()
     (tmp_path / "flux.json").write_text(json.dumps(PRESET | {"LoRA_type": "Flux1"}))
@@ -321,8 +349,23 @@ def test_a_base_model_that_nobody_knows_yet_has_a_plan_all_the_same(form):
 
 def test_the_learning_rate_is_drawn_from_the_first_step_to_the_last(form):
     form.form.rows["optimizer.schedule"].input.value = "linear"
-    assert 'aria-label="learning rate: linear' in form.plan.value
+    form.form.rows["optimizer.text_encoder_learning_rate"].input.value = "5e-4"
+    assert 'aria-label="learning rates: linear' in form.plan.value
+    assert "at most 0.003 for the U-Net, 5e-4 for the text encoder" in form.plan.value
     assert "nan" not in form.plan.value
+    form.form.rows["lora.text_encoder"].input.value = False
+    assert "for the text encoder" not in form.plan.value
+
+
+def test_the_sum_of_the_guide_is_drawn(form):
+    from loranb.dataset.training_set import TrainingImage
+
+    images = tuple(TrainingImage(form.project.img / f"{i}.png", 512, 512, 20, "a woman", "20_woman") for i in range(10))
+    form.materials.found = replace(form.materials.found, images=images)
+    form.project.settings().assign_all({"length.batch_size": 4}).save(form.project.settings_file)
+    form.form.rows["length.epochs"].input.value = "20"
+    for said in ("10 pictures × 20 repeats ÷ 4 in a batch = 50 steps an epoch", "20 epochs = 1,000 steps"):
+        assert said in form.plan.value
 
 
 def test_a_file_that_cannot_be_used_is_shown_and_left_as_it_is(drawn_project):
