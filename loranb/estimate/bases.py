@@ -10,7 +10,7 @@ from typing import Any
 from loranb.base_models import is_on_hub, kept, pick
 from loranb.errors import ModelError
 from loranb.estimate.architecture import Block, Layer, text_layers, text_weights, unet_blocks
-from loranb.families import DEMO, locate
+from loranb.families import AUTO, DEMO, locate
 from loranb.families._recognise import recognise
 
 # As published with Stable Diffusion 1.5, 2.1 and XL 1.0; names as in diffusers' and transformers' configurations.
@@ -64,18 +64,18 @@ class Base:
         return sum(layer.weights for block in self.blocks if block.kind != "other" for layer in block.layers)
 
 
-@lru_cache(maxsize=32)
-def base_of(source: str) -> Base | None:
+def base_of(source: str, family: str = AUTO) -> Base | None:
     """Return what a base model is made of; None where nobody knows: on the hub, and not fetched yet.
 
     Args:
         source: `model.base` of the settings.
+        family: `model.family` of the settings; "auto" recognises it.
     """
     try:
-        family, place = _family(source)
-    except ModelError:
+        recognised, place = _family(source, family)
+    except (ModelError, OSError):
         return None
-    return _read(family, place) if family else None
+    return _read(recognised, place) if recognised else None
 
 
 @lru_cache(maxsize=8)
@@ -84,24 +84,34 @@ def known_base(family: str) -> Base:
     return _made(family, *KNOWN[family])
 
 
-def _family(source: str) -> tuple[str, Path | None]:
+def _family(source: str, family: str) -> tuple[str, Path | None]:
     """Say which family a base model is of, and where its configuration lies; asks the hub nothing."""
-    if source == DEMO or not is_on_hub(source):
-        place = Path(locate(source))
-        return recognise(str(place)).family, place
-    if there := kept(source):
-        return recognise(str(there)).family, there
-    known = pick(source)
-    return (known.family if known else "", None)
+    on_hub = source != DEMO and is_on_hub(source)
+    place = kept(source) if on_hub else Path(locate(source))
+    if family != AUTO:
+        return family, place
+    if place is None:
+        known = pick(source)
+        return (known.family if known else ""), None
+    return _recognised(place, (place / "model_index.json" if place.is_dir() else place).stat().st_mtime_ns), place
 
 
-def _read(family: str, place: Path | None) -> Base:
-    unet, text = KNOWN[family]
-    if place is not None and place.is_dir():
-        folders = [place / name for name in ("text_encoder", "text_encoder_2")]
-        unet = _config(place / "unet") or unet
-        text = tuple(config for folder in folders if (config := _config(folder))) or text
-    return _made(family, unet, text)
+@lru_cache(maxsize=32)
+def _recognised(place: Path, _changed: int) -> str:
+    return recognise(str(place)).family
+
+
+@lru_cache(maxsize=32)
+def _read(family: str, place: Path | None) -> Base | None:
+    if place is None or not place.is_dir():
+        return known_base(family)
+    folders = [place / name for name in ("text_encoder", "text_encoder_2")]
+    unet = _config(place / "unet") or KNOWN[family][0]
+    text = tuple(config for folder in folders if (config := _config(folder))) or KNOWN[family][1]
+    try:
+        return _made(family, unet, text)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):  # a U-Net of another build, such as SSD-1B's
+        return None
 
 
 def _config(folder: Path) -> dict[str, Any] | None:

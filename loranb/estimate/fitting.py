@@ -1,16 +1,18 @@
 """The cheapest change of settings with which a run fits a GPU."""
 
+import importlib.util
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
 
 from loranb.estimate.bases import Base
-from loranb.estimate.gpus import Gpu
+from loranb.estimate.gpus import Gpu, here
 from loranb.estimate.memory import memory
 from loranb.plan import Plan
 from loranb.plan import plan as plan_of
 from loranb.settings import Settings
+from loranb.settings.optimizers import BITSANDBYTES
 
 MOST = 5  # changes at once
 
@@ -38,7 +40,7 @@ def cheapest(settings: Settings, plan: Plan, base: Base, gpu: Gpu) -> Saving | N
     fits = _Fits(settings, plan, base, gpu)
     if fits({}):
         return None
-    known = list(_savings(settings))
+    known = [saving for saving in _savings(settings) if not (_lacks_bitsandbytes(gpu) and _needs_it(saving))]
     if not fits({path: value for one in sorted(known, key=_cost) for path, value in one.changes.items()}):
         return None
     tried = sorted(
@@ -50,6 +52,16 @@ def cheapest(settings: Settings, plan: Plan, base: Base, gpu: Gpu) -> Saving | N
         if fits(changes):
             return Saving("; ".join(one.words for one in several), sum(map(_cost, several)), changes)
     return None
+
+
+def _lacks_bitsandbytes(gpu: Gpu) -> bool:
+    """Whether it is known not to be there: of another machine's GPU nobody knows."""
+    return gpu == here() and importlib.util.find_spec(BITSANDBYTES) is None
+
+
+def _needs_it(saving: Saving) -> bool:
+    changes = saving.changes
+    return changes.get("optimizer.name") == "AdamW8bit" or changes.get("memory.base") == "4bit"
 
 
 def _cost(saving: Saving) -> float:

@@ -107,7 +107,7 @@ def _of_run(folder: Path, size: int) -> Speed | None:
         run = Run(folder)
         settings, images = run.settings(), run.images()
         events, _ = read_events(run.events_file)
-        base, horizon = base_of(settings.model.base), plan(settings, images)
+        base, horizon = base_of(settings.model.base, settings.model.family), plan(settings, images)
     except (LoranbError, OSError):
         return None
     seconds, steps = seconds_per_step(events)

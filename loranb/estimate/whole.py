@@ -86,7 +86,7 @@ def estimate(settings: Settings, horizon: Plan, gpu: Gpu | None = None, speed: S
         speed: of this machine, as `loranb.estimate.speed.speed_here` measured it.
     """
     settings = as_run(settings)
-    base = base_of(settings.model.base)
+    base = base_of(settings.model.base, settings.model.family)
     without = _without_regularisation(settings, horizon)
     if base is None:
         return Estimate(None, gpu=gpu, steps_without_regularisation=without)

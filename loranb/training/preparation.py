@@ -99,7 +99,7 @@ def _accelerator(device: torch.device, dtype: torch.dtype) -> Accelerator:
 def _base_model(settings: Settings, dtype: torch.dtype) -> Generator[Event, None, BaseModel]:
     if is_on_hub(settings.model.base):
         for done, total in fetch(settings.model.base):
-            yield Preparing("download of the base model (bytes)", done, total)
+            yield Preparing("download of the base model, in MiB", done >> 20, total >> 20)
     yield Preparing("base model", 0, 1)
     model = families.load(settings.model.base, dtype, settings.model.family, settings.model.vae)
     model.noise_schedule = noise_schedule(model.noise_schedule, settings.objective)

@@ -6,9 +6,10 @@ import types
 
 import pytest
 
-from loranb.base_models import MOVED, QUICK_PICKS, find_checkpoints, is_on_hub, kept, pick, places
+from loranb.base_models import MOVED, QUICK_PICKS, fetching, find_checkpoints, here, is_on_hub, kept, pick, places
 from loranb.base_models import checkpoints as on_machine
 from loranb.cli import main
+from loranb.errors import ModelError
 
 
 def test_quick_picks_hold_the_three_bases_with_licence_and_page():
@@ -79,3 +80,34 @@ def test_the_command_line_lists_what_there_is_to_choose_from(capsys, tmp_path, m
     assert [one["model"] for one in listed["quick_picks"]] == [p.source for p in QUICK_PICKS]
     assert main(["download", "nothing"]) == 1
     assert "owner/name" in capsys.readouterr().err
+
+
+def test_a_place_without_room_is_passed_over_and_all_are_named_where_none_has_any(tmp_path, monkeypatch):
+    drive, cache = tmp_path / "drive", tmp_path / "cache"
+    monkeypatch.setattr(fetching, "places", lambda: [drive, cache])
+    free = {drive: 2 * 2**30, cache: 20 * 2**30}
+    monkeypatch.setattr(
+        fetching.shutil, "disk_usage", lambda path: types.SimpleNamespace(free=free[path if path in free else cache])
+    )
+    drive.mkdir()
+    cache.mkdir()
+    assert fetching._place("someone/sd", {"a": 4 * 2**30}) == cache
+    assert fetching._place("someone/sd", {"a": 2**29}) == drive
+    with pytest.raises(ModelError, match=r"drive has 2\.0 GiB free; .*cache has 20\.0 GiB free"):
+        fetching._place("someone/sd", {"a": 40 * 2**30})
+
+
+def test_what_another_program_fetched_is_found_in_the_hubs_own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("LORANB_MODELS", str(tmp_path / "models"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.file_download.constants.HF_HUB_CACHE", str(tmp_path))
+    repo = tmp_path / "models--someone--sd"
+    folder = repo / "snapshots/abc"
+    for name in ("model_index.json", "unet/config.json", "vae/config.json", "vae/diffusion_pytorch_model.safetensors"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("{}")
+    (repo / "refs").mkdir()
+    (repo / "refs/main").write_text("abc")
+    assert here("someone/sd") is None  # the U-Net's weights are missing
+    (folder / "unet/diffusion_pytorch_model.safetensors").write_text("{}")
+    assert here("someone/sd") == folder

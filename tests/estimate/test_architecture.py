@@ -1,6 +1,7 @@
 """Layers listed from a configuration, against the modules that diffusers and transformers make of it."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -66,3 +67,15 @@ def test_a_model_that_nobody_knows_yet_has_no_layers():
     assert base_of("/no/such/folder") is None
     assert base_of("stabilityai/stable-diffusion-xl-base-1.0").family == "sdxl"
     assert base_of("demo").family == "sd1"
+
+
+def test_the_family_of_the_settings_wins_and_a_single_file_is_recognised(tiny_sdxl_file: Path):
+    assert base_of("someone/unheard-of", "sdxl") is known_base("sdxl")
+    assert base_of(str(tiny_sdxl_file)) is known_base("sdxl")
+
+
+def test_a_unet_of_another_build_is_unknown_and_breaks_nothing(tiny_base: Path, tmp_path: Path):
+    folder = Path(shutil.copytree(tiny_base, tmp_path / "other"))
+    config = json.loads((folder / "unet/config.json").read_text())
+    (folder / "unet/config.json").write_text(json.dumps(config | {"block_out_channels": None}))
+    assert base_of(str(folder)) is None

@@ -1,13 +1,14 @@
 """GPU memory by part, the verdict for a GPU, and the cheapest change that makes a run fit."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
 from loranb.dataset.training_set import TrainingImage
-from loranb.estimate import GPUS, estimate, named
+from loranb.estimate import GPUS, estimate, fitting, named
 from loranb.estimate.bases import base_of
 from loranb.estimate.fitting import cheapest
 from loranb.estimate.gpus import from_driver
@@ -149,3 +150,15 @@ def test_what_a_model_on_the_hub_needs_is_said_to_be_unknown_before_it_is_fetche
     known = estimate(settings, plan(settings, pictures()), named("T4"))
     assert known.memory is None
     assert known.to_json()["gpu_memory"]["peak_bytes"] is None
+
+
+def test_what_needs_bitsandbytes_is_not_proposed_where_it_is_missing(monkeypatch):
+    settings = Settings().assign_all({**SDXL, "lora.rank": 128, "length.batch_size": 8})
+    base, horizon, card = base_of(settings.model.base), plan(settings, pictures()), named("T4")
+    assert cheapest(settings, horizon, base, card).changes["memory.base"] == "4bit"
+    monkeypatch.setattr(fitting, "here", lambda: card)
+    monkeypatch.setattr(fitting.importlib.util, "find_spec", lambda name: None)
+    change = cheapest(settings, horizon, base, card)
+    assert change.changes.get("memory.base") != "4bit"
+    assert "optimizer.name" not in change.changes
+    assert memory(settings.assign_all(change.changes), replace(horizon, batch_size=1), base).peak <= card.bytes
