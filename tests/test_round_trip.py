@@ -97,7 +97,7 @@ def file(tmp_path_factory):
 
 
 @given(SETTINGS)
-@trying(deadline=None, max_examples=30)
+@trying(deadline=None, max_examples=20)
 def test_every_value_survives_form_file_command_line_run_and_metadata(file, asked):
     for field in ALL:
         rows()[field.path].show(field.of(asked))
@@ -142,7 +142,7 @@ def test_a_trained_file_holds_the_settings_of_its_run_and_its_preview(small_proj
 
 @pytest.mark.parametrize("name", ["preset.json", "config.toml"])
 @given(SETTINGS)
-@trying(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.filter_too_much])
+@trying(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.filter_too_much])
 def test_what_is_written_for_kohya_is_read_again(tmp_path_factory, name, asked):
     asked = without_conflicts(asked)
     path = tmp_path_factory.getbasetemp() / name

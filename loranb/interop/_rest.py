@@ -1,11 +1,15 @@
 """Kohya's keys of length, pictures, noise, saving and samples that mean something else than one setting of the name."""
 
 import math
+import re
 
+from loranb.errors import GenerationError
+from loranb.generate.prompt import parse_lines
 from loranb.interop._absent import NOUGHT
 from loranb.interop._reading import Reading, as_number
 
 EPOCHS, STEPS = "length.epochs", "length.steps"
+_OF_OTHER_MODELS = re.compile(r" --(cn|ctr|rcfg|fs|g)\s+\S+", re.IGNORECASE)
 USUAL_STEPS = 1600  # what both of kohya's tools begin with
 
 
@@ -159,7 +163,7 @@ def masks(reading: Reading) -> None:
 
 
 def samples(reading: Reading) -> None:
-    """Read the sample prompts; sd-scripts names a file of them."""
+    """Read the sample prompts, of which sd-scripts names a file; what cannot be drawn is left out and said."""
     given = reading.value("sample_prompts")
     if isinstance(given, str) and given.strip() and not reading.of_form:
         file = reading.source.folder / given.strip()
@@ -168,7 +172,31 @@ def samples(reading: Reading) -> None:
             return
         given = file.read_text(encoding="utf-8-sig", errors="replace")
     if isinstance(given, str):
-        lines = [line.strip() for line in given.splitlines()]
-        given = [line for line in lines if line and not line.startswith("#")]
+        given = [line.strip() for line in given.splitlines()]
     if given:
-        reading.assign("sample_prompts", "samples.prompts", tuple(given))
+        lines = [str(line) for line in given if line and not str(line).startswith("#")]
+        drawn = [prompt for line in lines if (prompt := _drawable(reading, line))]
+        reading.assign("sample_prompts", "samples.prompts", tuple(drawn))
+
+
+def _drawable(reading: Reading, line: str) -> str:
+    """Return a prompt without the options that belong to other models; "" where it cannot be drawn all the same."""
+    prompt = _OF_OTHER_MODELS.sub("", line).strip()
+    try:
+        parse_lines((prompt,), (512, 512), 0)
+    except GenerationError as error:
+        reading.advise(f"The sample prompt {line!r} is left out: {str(error).partition(': ')[2]}")
+        return ""
+    if prompt != line.strip():
+        reading.advise(f"The sample prompt {line!r} is drawn without the options that belong to other models.")
+    return prompt
+
+
+def can_be_drawn(line: str) -> bool:
+    """Whether a prompt comes back from a file of these tools as it is."""
+    if line.startswith("#") or _OF_OTHER_MODELS.search(line):
+        return False
+    try:
+        return bool(parse_lines((line,), (512, 512), 0))
+    except GenerationError:
+        return False

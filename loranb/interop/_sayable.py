@@ -8,6 +8,7 @@ from loranb.base_models.picks import QUICK_PICKS
 from loranb.interop._learning import as_kohya_writes, of_percent, plain_name, to_percent
 from loranb.interop._network import BLOCKS
 from loranb.interop._reading import as_number, by_key
+from loranb.interop._rest import can_be_drawn
 from loranb.interop._source import FORM
 from loranb.interop._words import THEIRS
 from loranb.settings import Settings, fields
@@ -137,7 +138,7 @@ def _noise(settings: Settings) -> dict[str, Any]:
 
 def _other(settings: Settings) -> dict[str, Any]:
     changes: dict[str, Any] = {
-        "samples.prompts": tuple(line for line in settings.samples.prompts if not line.startswith("#")),
+        "samples.prompts": tuple(line for line in settings.samples.prompts if can_be_drawn(line)),
         "model.base": settings.model.base or Settings().model.base,
         "saving.name": "" if settings.saving.name == "last" else settings.saving.name,
     }

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from loranb.errors import SettingsError
+from loranb.interop._reading import by_key, converted
+from loranb.interop._words import OURS
 from loranb.interop.kohya import read
 from loranb.settings import Settings, fields
 
@@ -216,18 +218,29 @@ def test_sd_scripts_networks_that_loranb_does_not_train_are_refused_by_name(of_s
         of_scripts(text)
 
 
-@pytest.mark.parametrize("key", [*keys("form"), *keys("old")])
-def test_every_key_of_the_form_is_known_and_said_to_be_mapped_or_ignored(of_form, key):
-    found = of_form(**{key: ""})
+@pytest.mark.parametrize("value", ["", 0, False])
+@pytest.mark.parametrize("sections", [("form", "old"), ("form",)])
+def test_every_key_of_the_form_is_known_and_said_to_be_mapped_or_ignored(of_form, sections, value):
+    every = [key for section in sections for key in keys(section) if key != "additional_parameters"]
+    found = of_form(**dict.fromkeys(every, value))
     assert found.unknown == []
-    assert key in found.mapped or key in found.ignored or key == "additional_parameters"
+    newest = {key for key in every if key not in keys("old") and not has_an_old_name(key)}
+    assert newest <= {*found.mapped, *found.ignored}
 
 
-@pytest.mark.parametrize("key", [*keys("arguments"), *keys("network_arguments")])
-def test_every_argument_of_sd_scripts_is_known_and_said_to_be_mapped_or_ignored(of_scripts, key):
-    found = of_scripts(f'{key} = ""')
+@pytest.mark.parametrize("value", ['""', "0", "false"])
+def test_every_argument_of_sd_scripts_is_known_and_said_to_be_mapped_or_ignored(of_scripts, value):
+    every = [key for key in [*keys("arguments"), *keys("network_arguments")] if key != "network_args"]
+    found = of_scripts("\n".join(f"{key} = {value}" for key in every))
     assert found.unknown == []
-    assert key in found.mapped or key in found.ignored or key == "network_args"
+    assert set(every) <= {*found.mapped, *found.ignored}
+
+
+def has_an_old_name(key):
+    """Whether a key is in the list under the name of another year too; the one that was read last is told."""
+    return key in ("cache_latents", "caption_extension", "conv_block_dims", "conv_block_alphas", "network_weights") or (
+        key == "stop_text_encoder_training"
+    )
 
 
 @pytest.mark.parametrize(
@@ -337,6 +350,22 @@ def test_a_mask_of_the_pictures_own_transparency_is_masked_loss(of_scripts, text
     found = of_scripts(f"alpha_mask = {text}\npretrained_model_name_or_path = 'a/b'")
     assert found.settings.dataset.masked_loss is masked
     assert ("alpha_mask" in found.mapped) is masked
+
+
+def test_sample_prompts_keep_what_loranb_can_draw(of_form):
+    prompts = "a cat --w 768--h 640 --s 35\na dog --g 3.5 --fs 2\na cow --s 5000\n# not this"
+    found = of_form(sample_prompts=prompts)
+    assert found.settings.samples.prompts == ("a cat --w 768--h 640 --s 35", "a dog")
+    assert "a dog --g 3.5" in said(found)
+    assert "a cow --s 5000" in said(found)
+
+
+@pytest.mark.parametrize("key", OURS)
+def test_every_word_of_kohyas_means_one_that_the_setting_may_have(key):
+    field = by_key()[key]
+    for theirs, ours in OURS[key].items():
+        assert ours in field.choices
+        assert converted(field, key, {"true": True, "false": False}.get(theirs, theirs)) == ours
 
 
 def test_captions_that_would_not_be_found_are_said(of_form):
