@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from loranb.errors import LoraFileError
-from loranb.families import BaseModel
+from loranb.families import BaseModel, family
 from loranb.lora.deltas import Delta
+from loranb.lora.origin import family_of
 from loranb.lora.reading import read_deltas
 from loranb.lora.targets import text_key, text_targets
 
@@ -85,11 +86,18 @@ class LoraRack:
         fitting = [key for key, delta in deltas.items() if _fits(delta, self._layer(key))]
         if len(fitting) < len(deltas):
             raise LoraFileError(
-                f"{file.name} was made for another base model than {self._model.name}: {len(deltas) - len(fitting)} of "
-                f"its {len(deltas)} layers have no place in it. Open the base model that it was trained on, or a "
-                "relative."
+                f"{file.name} was made for {self._other(file)} than {self._model.name}: "
+                f"{len(deltas) - len(fitting)} of its {len(deltas)} layers have no place in it. Open the base model "
+                "that it was trained on, or a relative."
             )
         return {key: deltas[key].on(self._layer(key)) for key in fitting}
+
+    def _other(self, file: Path) -> str:
+        """Say for what a file was made that does not fit."""
+        known = family_of(file)
+        if known and family(known).title != self._model.family.title:
+            return f"{family(known).title}, another family"
+        return "another base model"
 
     def _layer(self, key: str) -> Any:
         return self._unet.get(key, self._text.get(key))

@@ -28,6 +28,7 @@ from loranb.device import pick_device, pick_dtype
 from loranb.errors import LoranbError, ModelError, ProjectError, SettingsError
 from loranb.events import Ended, Event, Saved, read_events, to_line
 from loranb.generate.prompt import parse_lines
+from loranb.lora.origin import family_of
 from loranb.project import SETTINGS, Project
 from loranb.settings import LoraSettings, Settings
 from loranb.settings.conflicts import conflicts, misfits
@@ -212,6 +213,7 @@ def problems(settings: Settings) -> list[str]:
         "samples.prompts": lambda: parse_lines(settings.samples.prompts, (side, side), 0),
         "model.base": lambda: families.examine(settings.model.base, settings.model.family),
         "objective.": lambda: _misfits(settings),
+        "lora.start_from": lambda: _start_fits(settings),
         "model.vae": lambda: families.check_vae(settings.model.vae),
     }
     for path, check in checks.items():
@@ -225,6 +227,21 @@ def _misfits(settings: Settings) -> None:
         known, objective = families.examine(settings.model.base, settings.model.family), settings.objective
         if known and objective.predicts == "auto" and (found := misfits(objective, known.predicts)):
             raise SettingsError(found)
+
+
+def _start_fits(settings: Settings) -> None:
+    """See that the LoRA to begin with is of the base model's family, where both say of which they are."""
+    file = Path(settings.lora.start_from or "").expanduser()
+    with contextlib.suppress(ModelError):  # said of model.base
+        known = families.examine(settings.model.base, settings.model.family) if file.is_file() else None
+        made_for = family_of(file) if known else ""
+        if known and made_for and made_for != known.family:
+            raise SettingsError(
+                [
+                    f"lora.start_from: {file.name} was made for the family {made_for}, and the base model is of the "
+                    f"family {known.family}. Choose a LoRA of this family, or leave it blank."
+                ]
+            )
 
 
 def _start(lora: LoraSettings) -> dict[str, object]:
