@@ -79,12 +79,8 @@ def _chosen(text: str, random: Random) -> str:
 def _parts(text: str, options: CaptionSettings) -> Parts:
     """Split a caption into the tags that keep their place and those that do not."""
     if options.keep_separator and options.keep_separator in text:
-        front, flexible, *end = text.split(options.keep_separator, 2)
-        return (
-            _tags(front, options.separator),
-            _tags(flexible, options.separator),
-            _tags("".join(end), options.separator),
-        )
+        front, flexible, *end = (_tags(part, options.separator) for part in text.split(options.keep_separator))
+        return front, flexible, [tag for part in end for tag in part]
     found = _tags(text, options.separator)
     return found[: options.keep], found[options.keep :], ()
 

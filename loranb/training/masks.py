@@ -5,12 +5,14 @@ trainer takes the mean over the whole picture, and learns less of pictures whose
 """
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from loranb.dataset.images import WORKERS
 from loranb.dataset.masks import mask_of
 from loranb.dataset.reader import Pictures
 from loranb.errors import TrainingError
@@ -30,7 +32,8 @@ class Masks:
 
     def __init__(self, images: Sequence[PlannedImage], pictures: Pictures, scale: int = 8):
         self._images, self._pictures, self._scale = images, pictures, scale
-        self._kept = {place: self._read(place, planned.fit.crop) for place, planned in enumerate(images)}
+        with ThreadPoolExecutor(WORKERS) as pool:
+            self._kept = list(pool.map(lambda place: self._read(place, images[place].fit.crop), range(len(images))))
 
     def __call__(self, batch: Batch) -> Tensor:
         """Return how much each part of a batch's pictures counts, 0 to 1; (B, 1, H, W) in latents."""

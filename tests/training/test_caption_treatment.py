@@ -1,9 +1,12 @@
 """The rules are those of kohya's trainer, whose caption options these are; see its ``process_caption``."""
 
+import re
 from collections import Counter
 from random import Random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from loranb.dataset.training_set import Wording
 from loranb.settings import CaptionSettings
@@ -121,3 +124,23 @@ def test_a_warm_up_below_one_is_a_share_of_the_run():
 def test_the_same_state_gives_the_same_words():
     options = {"shuffle": True, "tag_dropout": 0.5, "wildcards": True, "dropout": 0.2}
     assert shown("a, {b|c}, d, e", **options) == shown("a, {b|c}, d, e", **options)
+
+
+WRITTEN = st.text("ab ,()[]:1.|;{}\\\n", max_size=40)
+
+
+@given(WRITTEN, st.integers(0, 3), st.randoms(use_true_random=False))
+def test_shuffling_loses_no_word_and_adds_none(caption, keep, random):
+    words = Counter(re.findall(r"[ab]+", Wording.of(caption).caption))
+    found = treated(Wording.of(caption), CaptionSettings(shuffle=True, keep=keep), random)
+    assert Counter(re.findall(r"[ab]+", found)) == words
+
+
+@given(WRITTEN, st.randoms(use_true_random=False))
+def test_no_mark_is_ever_shown(caption, random):
+    options = CaptionSettings(
+        keep_separator="|||", group_separator=";;;", shuffle=True, wildcards=True, tag_dropout=0.2, warmup=2
+    )
+    found = treated(Wording.of(caption), options, random, When(1, 1, 4))
+    assert "|||" not in found
+    assert ";;;" not in found
