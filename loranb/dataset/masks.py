@@ -92,13 +92,21 @@ def mask_of(picture: Path) -> Mask | None:
 def masks_of(pictures: Iterable[Path]) -> dict[Path, Mask]:
     """Find the masks of many pictures, as `mask_of` does; each folder is listed once."""
     asked = list(pictures)
-    found = _beside(asked)
+    found = painted(asked)
     return found | {picture: own for picture in asked if picture not in found and (own := _own(picture))}
+
+
+def painted(pictures: Iterable[Path]) -> dict[Path, Mask]:
+    """Find the masks that lie beside pictures; each folder is listed once."""
+    asked = list(pictures)
+    folders = {folder for picture in asked for folder in (picture.parent, picture.parent / mask_files.FOLDER)}
+    found = masks_in(file for folder in folders if folder.is_dir() for file in folder.iterdir() if is_picture(file))
+    return {picture: Mask(picture, "file", found[picture][0]) for picture in asked if picture in found}
 
 
 def problems(pictures: Pictures, paths: Iterable[Path]) -> dict[Path, str]:
     """Say of pictures why the masks beside them cannot be used; those that have none, or a good one, are left out."""
-    said = {picture: mask.problem(pictures) for picture, mask in _beside(paths).items()}
+    said = {picture: mask.problem(pictures) for picture, mask in painted(paths).items()}
     return {picture: problem for picture, problem in said.items() if problem}
 
 
@@ -124,14 +132,6 @@ def overlay(pictures: Pictures, picture: Path, side: int = THUMBNAIL) -> bytes:
     edit, background = pictures.edit(picture), pictures.background
     contents = f"{pictures.content(picture)} {pictures.content(mask.path)}"
     return pictures.kept_jpeg(f"mask {contents} {edit} {background} {side} {images.READING}", make)
-
-
-def _beside(pictures: Iterable[Path]) -> dict[Path, Mask]:
-    """Find the masks that lie beside pictures; each folder is listed once."""
-    asked = list(pictures)
-    folders = {folder for picture in asked for folder in (picture.parent, picture.parent / mask_files.FOLDER)}
-    found = masks_in(file for folder in folders if folder.is_dir() for file in folder.iterdir() if is_picture(file))
-    return {picture: Mask(picture, "file", found[picture][0]) for picture in asked if picture in found}
 
 
 def _fits(size: Size, upright: Size) -> bool:

@@ -189,6 +189,11 @@ CODES = {
         "They are never trained together with others, and cost a batch of their own.",
         "Crop them to the shape of the others, or use larger bucket steps.",
     ),
+    "masks_unused": Code(
+        "masks that do not count",
+        "All of each picture is learned, what is masked out too.",
+        "Set masked_loss in the settings of pictures, or leave it so.",
+    ),
     "settings": Code(
         "settings that cannot be used", "Pictures were judged by the default settings.", "Correct settings.toml."
     ),

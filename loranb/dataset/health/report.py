@@ -197,6 +197,14 @@ def _with_masks(project: Project, pictures: Sequence[Checked]) -> list[Checked]:
     return [picture.plus(said[picture.path]) if picture.path in said else picture for picture in pictures]
 
 
+def _unused_masks(settings: Settings, paths: Sequence[Path]) -> Iterator[Finding]:
+    """Say it where masks were painted, and the settings leave them aside."""
+    painted = tuple(masks.painted(paths))
+    if painted and not settings.dataset.masked_loss:
+        many = "1 picture has a mask" if len(painted) == 1 else f"{len(painted)} pictures have a mask"
+        yield Finding("masks_unused", "info", f"{many} beside it, and dataset.masked_loss is off", painted)
+
+
 def _on_captions(pictures: Sequence[Checked], tokens: int) -> tuple[Remark, ...]:
     """Say what is to be said of captions, but for those that are missing: that is a finding of the picture."""
     there = {picture.path: picture for picture in pictures if picture.caption}
@@ -226,6 +234,7 @@ def _of_set(
         if p.usable
     ]
     yield from as_set.of_plan(settings, images)
+    yield from _unused_masks(settings, [image.path for image in images])
     yield from as_set.of_subjects({health.subject: health.usable for health in subjects})
     yield from as_set.of_folder(project.img)
     yield from as_set.of_folder(project.reg)

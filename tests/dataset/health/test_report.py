@@ -273,6 +273,15 @@ def test_a_mask_that_does_not_fit_is_told_and_is_no_picture(project, town, sever
     assert "1.mask.png is 520 x 260 pixels" in told.message
 
 
+def test_masks_that_the_settings_leave_aside_are_said(project, town, several):
+    several(town, 2)
+    Image.new("L", (520, 520), 255).save(town / "0.mask.png")
+    [told] = [finding for finding in health.check(project).findings if finding.code == "masks_unused"]
+    assert (told.severity, [path.name for path in told.pictures]) == ("info", ["0.jpg"])
+    Settings().assign("dataset.masked_loss", True).save(project.settings_file)
+    assert "masks_unused" not in set_codes(health.check(project))
+
+
 def test_captions_are_measured_by_how_many_tokens_are_trained_on(project, town, several):
     several(town, 1)
     (town / "0.txt").write_text("tree, " * 50)  # 100 tokens
