@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 # Clear on white and on black, and told apart by people who confuse red and green.
 LOSS, EPOCH = "#2f7fd6", "#e8890c"
+MOST_NAMED = 6  # groups of weights; blocks with rates of their own may be 25, and would hide their lines
 RATES = ("#0f9d8a", "#a259d9", "#c2557a", "#7a8b2a")
 INK, FAINT = "#2b2f36", "#c9ced6"
 MOST_COLUMNS = 8  # of sample pictures
@@ -102,7 +103,7 @@ def running_mean(values: Sequence[float], window: int) -> tuple[float, ...]:
 
 def group_name(group: str) -> str:
     """Name a group of weights for people."""
-    return {"unet": "U-Net", "text_encoder": "text encoder"}.get(group, group.replace("_", " "))
+    return group.replace("unet", "U-Net").replace("_", " ")
 
 
 def loss_figure(events: Sequence[Event], title: str = "") -> "Figure":
@@ -173,7 +174,7 @@ def _draw_rates(axes: "Axes", numbers: Curve) -> None:
     axes.locator_params(axis="y", nbins=3)
     axes.ticklabel_format(axis="y", style="sci", scilimits=(0, 0), useMathText=True)
     axes.yaxis.get_offset_text().set_fontsize(8)
-    if numbers.rates:
+    if 0 < len(numbers.rates) <= MOST_NAMED:
         axes.legend(loc="upper right", ncols=2, frameon=False, fontsize=9, labelcolor=INK, borderaxespad=0.2)
 
 

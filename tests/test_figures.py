@@ -110,3 +110,17 @@ def test_pyplot_is_not_needed():
     code = f"import sys; {draw}; print('matplotlib.pyplot' in sys.modules)"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "False"
+
+
+def test_groups_of_weights_are_named_unless_there_are_too_many():
+    rates = {"unet": 1e-4, "unet_block_04_up": 5e-4, "text_encoder_2": 5e-5}
+    few = loss_figure([_started(), Step(1, 1, 0.1, rates, 1.0)]).axes[-1]
+    assert [text.get_text() for text in few.get_legend().get_texts()] == [
+        "U-Net",
+        "U-Net block 04 up",
+        "text encoder 2",
+    ]
+    blocks = {f"unet_block_{number:02d}": 1e-4 for number in range(25)}
+    many = loss_figure([_started(), Step(1, 1, 0.1, blocks, 1.0)]).axes[-1]
+    assert len(many.get_lines()) == 25
+    assert many.get_legend() is None

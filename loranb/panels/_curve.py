@@ -11,7 +11,7 @@ from html import escape
 from typing import NamedTuple
 
 from loranb.events import Event
-from loranb.figures import EPOCH, LOSS, RATES, Curve, curve, group_name
+from loranb.figures import EPOCH, LOSS, MOST_NAMED, RATES, Curve, curve, group_name
 
 WIDTH, HEIGHT = 860, 330
 LEFT, RIGHT, TOP = 58, 12, 30
@@ -117,7 +117,8 @@ def _rates(numbers: Curve, across: Scale) -> str:
 
 def _legend(numbers: Curve) -> str:
     losses = [(LOSS, "running mean of the loss"), (EPOCH, "mean of an epoch")]
-    rates = [(RATES[i % len(RATES)], f"{group_name(g)} learning rate") for i, g in enumerate(numbers.rates)]
+    named = numbers.rates if len(numbers.rates) <= MOST_NAMED else ()
+    rates = [(RATES[i % len(RATES)], f"{group_name(g)} learning rate") for i, g in enumerate(named)]
     parts, x = [], float(LEFT)
     for colour, words in [*losses, *rates]:
         parts.append(f'<rect x="{x:.0f}" y="7" width="14" height="4" rx="2" fill="{colour}"/>')
