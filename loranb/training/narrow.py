@@ -43,6 +43,19 @@ def widened(parameters: Sequence[nn.Parameter], seed: int, step: int) -> Iterato
             parameter.grad = None if gradient is None else gradient.to(dtype)
 
 
+@contextlib.contextmanager
+def held_in_fp32(parameters: Sequence[nn.Parameter]) -> Iterator[None]:
+    """Give parameters in half precision as fp32 inside, and back what they were, whatever is done to them."""
+    kept = [(parameter, parameter.data) for parameter in parameters if parameter.dtype in _DROPPED]
+    for parameter, data in kept:
+        parameter.data = data.float()
+    try:
+        yield
+    finally:
+        for parameter, data in kept:
+            parameter.data = data
+
+
 def round_by_chance(values: Tensor, dtype: torch.dtype, generator: torch.Generator) -> Tensor:
     """Round fp32 to bf16 or fp16, up or down with the odds that make the mean right.
 

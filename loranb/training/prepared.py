@@ -1,6 +1,7 @@
 """What the recipe goes through its steps with."""
 
-from contextlib import AbstractContextManager
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from loranb.plan import Plan
 from loranb.settings import Settings
 from loranb.training.ema import Ema
 from loranb.training.loss import BatchLoss
+from loranb.training.narrow import held_in_fp32
 from loranb.training.optimizers import averaged, learning_rates
 from loranb.training.schedules import Schedule
 from loranb.training.validation import Validation
@@ -44,9 +46,11 @@ class Prepared:
         """The parameters that the optimizer moves."""
         return [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
 
-    def averaged(self) -> AbstractContextManager[None]:
+    @contextlib.contextmanager
+    def averaged(self) -> Iterator[None]:
         """Put on the weights that are saved and drawn with, where those are an average."""
-        return self.ema.applied() if self.ema else averaged(self.optimizer)
+        with held_in_fp32(self.trainable), self.ema.applied() if self.ema else averaged(self.optimizer):
+            yield
 
     def learning_rates(self) -> dict[str, float]:
         """Return the rate of each group in the last step; 0 of one that is trained no longer."""

@@ -41,6 +41,7 @@ def stopped_and_gone_on(project, stop_after=3, **changes):
     "changes",
     [
         {"memory.lora_precision": "bf16"},
+        {"memory.lora_precision": "bf16", "optimizer.name": "AdamWScheduleFree", "optimizer.learning_rate": 1e-3},
         {"optimizer.ema": 0.9},
         {"optimizer.text_encoder_stop": 50},
         pytest.param({"memory.base": "4bit"}, marks=needs_bitsandbytes),

@@ -95,6 +95,26 @@ def test_what_is_small_and_where_the_picture_comes_in_and_goes_out_is_left_as_it
     assert bytes_of(unet) < before
 
 
+@pytest.mark.parametrize("how", HOW)
+@pytest.mark.parametrize("kind", ["lora", "dora", "loha", "lokr"])
+def test_each_type_of_lora_begins_without_an_effect_on_a_stored_base(tiny_sd1, how, kind):
+    """Its convolutions too: peft makes those of a LoRA by the type of the layer that they are for."""
+    from loranb.lora.adapter import attach
+    from loranb.settings import LoraSettings
+
+    model = families.load(str(tiny_sd1), torch.float32)
+    store_base(model.unet, how, CPU)
+    x, t, words = torch.randn(1, 4, 8, 8), torch.tensor([500]), torch.randn(1, 77, 32)
+    with torch.no_grad():
+        before = model.unet(x, t, words).sample
+        adapter = attach(model, LoraSettings(type=kind, rank=2, conv_rank=2))
+        torch.testing.assert_close(model.unet(x, t, words).sample, before, rtol=1e-4, atol=1e-5)
+    assert any(isinstance(layer.layer.get_base_layer(), StoredConv2d) for layer in adapter.layers)
+    model.unet(x, t, words).sample.square().mean().backward()
+    learned = [p.grad for layer in adapter.layers if layer.part == "unet" for p in layer.weights.values()]
+    assert any(gradient is not None and gradient.abs().sum() > 0 for gradient in learned)
+
+
 def test_as_it_is_touches_nothing(tiny_base):
     unet = families.load(str(tiny_base), torch.float32).unet
     store_base(unet, "as is", CPU)
