@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from loranb.interop._reading import Reading
+from loranb.interop._source import is_there
 
 BASE = "model.base"
 SDXL, SD21, SD2 = (
@@ -50,7 +51,7 @@ def _listed(reading: Reading) -> str:
 
 def _look_for(reading: Reading, given: str) -> None:
     looks_local = given[:1] in "/~." or "\\" in given or re.match(r"[A-Za-z]:", given) or given.endswith(".safetensors")
-    if looks_local and not Path(given).expanduser().exists():
+    if looks_local and not is_there(Path(given)):
         reading.advise(f"{BASE} = {given!r} is not on this machine; choose where the base model is here.")
 
 

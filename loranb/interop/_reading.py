@@ -134,7 +134,8 @@ def converted(field: SettingField, key: str, value: Any) -> Any:
     if field.kind is tuple:
         lines = value if isinstance(value, list | tuple) else str(value).splitlines()
         return tuple(str(line).strip() for line in lines if str(line).strip())
-    return str(value).strip() if field.choices else str(value)
+    text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+    return text.strip().lower() if field.choices else text
 
 
 _WORDS = ("true", "false")

@@ -7,6 +7,7 @@ from loranb.errors import GenerationError
 from loranb.generate.prompt import parse_lines
 from loranb.interop._absent import NOUGHT
 from loranb.interop._reading import Reading, as_number
+from loranb.interop._source import is_there
 
 EPOCHS, STEPS = "length.epochs", "length.steps"
 _OF_OTHER_MODELS = re.compile(r" --(cn|ctr|rcfg|fs|g)\s+\S+", re.IGNORECASE)
@@ -167,7 +168,7 @@ def samples(reading: Reading) -> None:
     given = reading.value("sample_prompts")
     if isinstance(given, str) and given.strip() and not reading.of_form:
         file = reading.source.folder / given.strip()
-        if not file.is_file():
+        if not (is_there(file) and file.is_file()):
             reading.ignore("sample_prompts", f"the file {given} is not there; write the prompts into samples.prompts.")
             return
         given = file.read_text(encoding="utf-8-sig", errors="replace")

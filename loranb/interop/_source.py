@@ -92,8 +92,7 @@ def read_source(path: Path) -> Source:
         raise SettingsError([f"{path} holds no settings: expected a table of keys and values in JSON, or TOML."])
     source = Source(FORM, path.parent)
     source.add(values)
-    _additional(source)
-    return source
+    return _spread(source)
 
 
 def _text(path: Path) -> str:
@@ -126,11 +125,24 @@ def _of_toml(values: Mapping[str, Any], path: Path) -> Source:
             flat |= section
         source.add(flat)
         _beside(source)
+    return _spread(source)
+
+
+def _spread(source: Source) -> Source:
+    """Take in the arguments that stand within one key."""
     _additional(source)
-    arguments = source.values.pop("network_args", None)
+    given = source.values.pop("network_args", None)
     source.names.pop("network_args", None)
-    source.add(dict(pairs(arguments)))
+    source.add(dict(pairs(given)))
     return source
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is a file or folder; a name that no system would take is none."""
+    try:
+        return path.expanduser().exists()
+    except (OSError, ValueError, RuntimeError):
+        return False
 
 
 def _beside(source: Source) -> None:
@@ -139,7 +151,7 @@ def _beside(source: Source) -> None:
     if is_blank(name):
         return
     file = source.folder / str(name)
-    if file.is_file():
+    if is_there(file) and file.is_file():
         _add_datasets(source, _parsed(file, _text(file), tomllib.loads))
         source.remarks.append(f"dataset_config: {file.name} was read too.")
     else:
@@ -151,9 +163,9 @@ def _beside(source: Source) -> None:
 
 def _add_datasets(source: Source, values: Mapping[str, Any]) -> None:
     """Flatten ``[general]``, ``[[datasets]]`` and their subsets; the first that says something counts for all."""
-    tables = [values.get("general", {})]
-    for dataset in values.get("datasets", []):
-        tables += [dataset, *dataset.get("subsets", [])]
+    datasets = _tables(values.get("datasets"))
+    subsets = [subset for dataset in datasets for subset in _tables(dataset.get("subsets"))]
+    tables = [*_tables([values.get("general")]), *datasets, *subsets]
     found: dict[str, Any] = {}
     differing: set[str] = set()
     for table in tables:
@@ -166,7 +178,11 @@ def _add_datasets(source: Source, values: Mapping[str, Any]) -> None:
     source.add(found)
     for key in sorted(differing):
         source.remarks.append(f"{key} differs between the data sets; loranb has one for all and takes {found[key]}.")
-    source.remarks += [_folder_words(subset) for d in values.get("datasets", []) for subset in d.get("subsets", [])]
+    source.remarks += [_folder_words(subset) for subset in subsets]
+
+
+def _tables(given: Any) -> list[Mapping[str, Any]]:
+    return [table for table in given if isinstance(table, Mapping)] if isinstance(given, list) else []
 
 
 _OF_SUBSET = ("image_dir", "num_repeats", "class_tokens", "is_reg", "metadata_file")

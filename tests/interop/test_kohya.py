@@ -4,6 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import settings as trying
+from hypothesis import strategies as st
 
 from loranb.errors import SettingsError
 from loranb.interop._reading import by_key, converted
@@ -446,6 +449,11 @@ def test_a_file_of_data_sets_gives_what_it_says_of_pictures_and_captions(of_scri
     assert "flip_aug differs" in said(found)
 
 
+@pytest.mark.parametrize("text", ["datasets = 3", "datasets = ['a']", "general = 3\n[[datasets]]\nsubsets = 'b'"])
+def test_data_sets_that_are_none_say_nothing(of_scripts, text):
+    assert of_scripts(text).settings.dataset == of_scripts("").settings.dataset
+
+
 def test_the_data_sets_that_a_file_of_arguments_names_are_read_too(tmp_path):
     (tmp_path / "sets.toml").write_text("[[datasets]]\nresolution = 640\n[[datasets.subsets]]\nimage_dir = 'a'\n")
     (tmp_path / "run.toml").write_text('dataset_config = "sets.toml"\nmax_train_steps = 20\n')
@@ -472,6 +480,24 @@ def test_what_is_no_preset_is_told(tmp_path, content):
         return
     with pytest.raises(SettingsError, match="preset.json"):
         read(file)
+
+
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from(["1e-4", "0"])
+ANYTHING = st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner))
+KNOWN = st.sampled_from([key for section in ("form", "old", "arguments", "network_arguments") for key in keys(section)])
+
+
+@given(st.dictionaries(KNOWN, ANYTHING, max_size=6))
+@trying(deadline=None, max_examples=60)
+def test_whatever_stands_under_a_key_gives_settings_or_a_message(tmp_path_factory, told):
+    file = tmp_path_factory.getbasetemp() / "anything.json"
+    file.write_text(json.dumps(told))
+    try:
+        found = read(file)
+    except SettingsError:  # networks and models that are refused
+        return
+    assert found.unknown == []
+    assert not found.mapped.keys() & found.ignored.keys()
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path):
