@@ -1,7 +1,7 @@
 """What a base model is made of, from its configuration: read from its folder, or known for its family."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -11,34 +11,9 @@ from loranb.base_models import is_on_hub, kept, pick
 from loranb.errors import ModelError
 from loranb.estimate.architecture import Block, Layer, text_layers, text_weights, unet_blocks
 from loranb.families import AUTO, DEMO, locate
+from loranb.families._geometry import config
 from loranb.families._recognise import recognise
 
-# As published with Stable Diffusion 1.5, 2.1 and XL 1.0; names as in diffusers' and transformers' configurations.
-_SD1 = {
-    "block_out_channels": (320, 640, 1280, 1280),
-    "down_block_types": ("CrossAttnDownBlock2D",) * 3 + ("DownBlock2D",),
-    "up_block_types": ("UpBlock2D",) + ("CrossAttnUpBlock2D",) * 3,
-    "cross_attention_dim": 768,
-    "attention_head_dim": 8,
-}
-_SD2 = {**_SD1, "cross_attention_dim": 1024, "attention_head_dim": (5, 10, 20, 20), "use_linear_projection": True}
-_SDXL = {
-    "block_out_channels": (320, 640, 1280),
-    "down_block_types": ("DownBlock2D",) + ("CrossAttnDownBlock2D",) * 2,
-    "up_block_types": ("CrossAttnUpBlock2D",) * 2 + ("UpBlock2D",),
-    "transformer_layers_per_block": (1, 2, 10),
-    "cross_attention_dim": 2048,
-    "attention_head_dim": (5, 10, 20),
-    "use_linear_projection": True,
-    "addition_embed_type": "text_time",
-    "addition_time_embed_dim": 256,
-    "projection_class_embeddings_input_dim": 2816,
-}
-_CLIP_L = {"hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12}
-_CLIP_H = {"hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 23}
-_CLIP_G = {"hidden_size": 1280, "intermediate_size": 5120, "num_hidden_layers": 32, "projection_dim": 1280}
-_CLIP_G |= {"architectures": ["CLIPTextModelWithProjection"]}
-KNOWN = {"sd1": (_SD1, (_CLIP_L,)), "sd2": (_SD2, (_CLIP_H,)), "sdxl": (_SDXL, (_CLIP_L, _CLIP_G))}
 VAE_WEIGHTS = 83_653_863  # of all three families' autoencoder; a smaller one of a folder counts less, which is safe
 
 
@@ -81,7 +56,24 @@ def base_of(source: str, family: str = AUTO) -> Base | None:
 @lru_cache(maxsize=8)
 def known_base(family: str) -> Base:
     """Return what the published models of a family are made of."""
-    return _made(family, *KNOWN[family])
+    return _made(family, *published(family))
+
+
+def published(family: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Return the configurations of a family's published U-Net and text encoders, as a diffusers folder has them."""
+    told = config(family)
+    unet = told["unet"]
+    depths = (
+        unet["transformer_layers_per_block"] if family == "sdxl" else [*unet["transformer_layers_per_block"][:-1], 0]
+    )
+    unet |= {
+        "transformer_layers_per_block": [max(1, depth) for depth in depths],
+        "down_block_types": ["CrossAttnDownBlock2D" if depth else "DownBlock2D" for depth in depths],
+        "up_block_types": ["CrossAttnUpBlock2D" if depth else "UpBlock2D" for depth in reversed(depths)],
+    }
+    for second in told["text_encoders"][1:]:
+        second["architectures"] = ["CLIPTextModelWithProjection"]
+    return unet, told["text_encoders"]
 
 
 def _family(source: str, family: str) -> tuple[str, Path | None]:
@@ -106,8 +98,8 @@ def _read(family: str, place: Path | None) -> Base | None:
     if place is None or not place.is_dir():
         return known_base(family)
     folders = [place / name for name in ("text_encoder", "text_encoder_2")]
-    unet = _config(place / "unet") or KNOWN[family][0]
-    text = tuple(config for folder in folders if (config := _config(folder))) or KNOWN[family][1]
+    unet = _config(place / "unet") or published(family)[0]
+    text = tuple(config for folder in folders if (config := _config(folder))) or published(family)[1]
     try:
         return _made(family, unet, text)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError):  # a U-Net of another build, such as SSD-1B's
@@ -121,7 +113,7 @@ def _config(folder: Path) -> dict[str, Any] | None:
         return None
 
 
-def _made(family: str, unet: Mapping[str, Any], text: tuple[Mapping[str, Any], ...]) -> Base:
+def _made(family: str, unet: Mapping[str, Any], text: Sequence[Mapping[str, Any]]) -> Base:
     count, heads = len(unet["block_out_channels"]), unet.get("attention_head_dim", 8)
     return Base(
         family=family,

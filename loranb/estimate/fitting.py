@@ -106,6 +106,8 @@ def _savings(settings: Settings) -> Iterator[Saving]:
     memory_of, length = settings.memory, settings.length
     if not (settings.dataset.cache_latents or settings.dataset.random_crop or settings.dataset.colour):
         yield Saving("encode pictures once (memory and time saved)", 0, {"dataset.cache_latents": True})
+    if settings.dataset.vae_batch_size > 1:
+        yield Saving("pictures encoded one by one", 0.5, {"dataset.vae_batch_size": 1})
     if settings.optimizer.name == "AdamW":
         yield Saving("optimizer AdamW8bit (no time lost)", 1, {"optimizer.name": "AdamW8bit"})
     if memory_of.gradient_checkpointing == "none":

@@ -39,9 +39,9 @@ STATE = {
 }
 USUAL_STATE = 8
 STORED = {"8bit": 1.0, "fp8": 1.0, "4bit": 0.5 + 4 / 64}  # bytes of a weight; in 4 bits a scale for every 64
-# Bytes that the autoencoder in fp32 has for each pixel at the height of its work: four layers of 128 channels while
-# it encodes, three of 256 while it decodes (computed from its widest layers).
-ENCODING, DECODING = 4 * 128 * 4, 3 * 256 * 4
+# Bytes that the autoencoder in fp32 has for each pixel at the height of its work: five layers of 128 channels while
+# it encodes, three of 256 while it decodes (counted; see tests/estimate).
+ENCODING, DECODING = 5 * 128 * 4, 3 * 256 * 4
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,7 @@ class Memory:
         caches: what is encoded on the way: the VAE at work, where pictures are not encoded beforehand.
         context: CUDA itself, and its libraries' work space.
         samples: the most while a sample picture is drawn, when the activations are gone.
+        pictures: the most while pictures are encoded beforehand, when only the VAE is on the GPU.
     """
 
     weights: int
@@ -67,6 +68,7 @@ class Memory:
     caches: int
     context: int
     samples: int
+    pictures: int = 0
 
     @property
     def parts(self) -> dict[str, int]:
@@ -82,7 +84,7 @@ class Memory:
     @property
     def peak(self) -> int:
         """The most there is at any time."""
-        return max(self.training, self.samples)
+        return max(self.training, self.samples, self.pictures)
 
     def verdict(self, gpu: Gpu) -> str:
         """Say "fits", "tight" (within what such a computation errs by) or "does not fit"."""
@@ -109,7 +111,8 @@ def memory(settings: Settings, plan: Plan, base: Base) -> Memory:
     average = 4 * count if settings.optimizer.ema else 0
     weights, lora = _weights(settings, base, half), own * count + copies + average
     optimizer = STATE.get(settings.optimizer.name, USUAL_STATE) * count
-    pixels = size[0] * size[1]
+    encoding = size[0] * size[1] * ENCODING * settings.dataset.vae_batch_size
+    once = encoded_once(settings)
     still = weights + lora + optimizer + own * count + CONTEXT
     samples = still + 4 * VAE_WEIGHTS + DECODING * _drawn(settings) if settings.samples.every_epochs else 0
     return Memory(
@@ -118,9 +121,10 @@ def memory(settings: Settings, plan: Plan, base: Base) -> Memory:
         gradients=own * count,
         optimizer=optimizer,
         activations=int(_activations(how, size, batch) * (1 + BACKWARD)),
-        caches=0 if encoded_once(settings) else pixels * batch * ENCODING,
+        caches=0 if once else encoding,
         context=CONTEXT,
         samples=samples,
+        pictures=4 * VAE_WEIGHTS + encoding + CONTEXT if once else 0,
     )
 
 

@@ -64,6 +64,7 @@ class Estimate:
                 "parts_bytes": needed.parts if needed else None,
                 "training_bytes": needed.training if needed else None,
                 "samples_bytes": needed.samples if needed else None,
+                "pictures_bytes": needed.pictures if needed else None,
                 "peak_bytes": needed.peak if needed else None,
                 "gpu": self.gpu.name if self.gpu else None,
                 "gpu_bytes": self.gpu.bytes if self.gpu else None,

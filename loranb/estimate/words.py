@@ -45,15 +45,16 @@ def needs(known: Estimate) -> Iterator[str]:
     yield f"LoRA: {known.parameters:,} parameters, {size(disk.file)} a file; {files}, {size(disk.total)} on the disk."
     parts = ", ".join(f"{PARTS[name]} {size(count)}" for name, count in memory.parts.items() if count)
     yield f"GPU memory: {size(memory.peak)} ({parts}); {COMPUTED}."
-    if memory.samples > memory.training:
-        yield f"  The most while sample pictures are drawn; {size(memory.training)} in a step."
+    if memory.peak > memory.training:
+        when = "sample pictures are drawn" if memory.samples == memory.peak else "pictures are encoded beforehand"
+        yield f"  The most while {when}; {size(memory.training)} in a step."
     if known.gpu:
         yield f"  {known.gpu.name}, {known.gpu.memory:.0f} GiB: {known.verdict}."
     if known.cheapest:
         settings = ", ".join(f"{path} = {value}" for path, value in known.cheapest.changes.items())
         yield f"  It would fit with {known.cheapest.words}: {settings}."
     if known.seconds is not None:
-        yield f"Time: {duration(known.seconds)}, as this machine has trained before."
+        yield f"Time: {duration(known.seconds)} for the steps, at the speed of this machine's earlier runs."
 
 
 def size(count: float) -> str:

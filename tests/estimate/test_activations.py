@@ -6,7 +6,7 @@ from diffusers import UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel
 
 from loranb.estimate.activations import Pass, kept_of_text, kept_of_unet
-from loranb.estimate.bases import KNOWN, known_base
+from loranb.estimate.bases import known_base, published
 from loranb.estimate.size import parameters
 from loranb.lora._peft import put_on
 from loranb.lora.sizes import sizes_for
@@ -20,7 +20,7 @@ HALF, FULL = torch.bfloat16, torch.float32
 
 
 def counted(family: str, side: int, lora: LoraSettings, half: bool, how: str, batch: int = 1) -> int:
-    config = KNOWN[family][0]
+    config = published(family)[0]
     dtype = HALF if half else FULL
     with torch.device("meta"):
         unet = UNet2DConditionModel(**config).to(dtype).requires_grad_(False)
@@ -79,7 +79,7 @@ def test_activations_of_every_family_and_type_are_within_a_seventh(family, side,
 
 
 def test_activations_of_a_text_encoder_are_within_a_tenth():
-    config = KNOWN["sd1"][1][0]
+    config = published("sd1")[1][0]
     lora = LoraSettings(unet=False)
     with torch.device("meta"):
         encoder = CLIPTextModel(CLIPTextConfig(**config)).to(HALF).requires_grad_(False)

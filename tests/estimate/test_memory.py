@@ -1,18 +1,22 @@
 """GPU memory by part, the verdict for a GPU, and the cheapest change that makes a run fit."""
 
 import time
+import weakref
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from diffusers import AutoencoderKL
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from loranb.dataset.training_set import TrainingImage
 from loranb.estimate import GPUS, estimate, fitting, named
-from loranb.estimate.bases import base_of
+from loranb.estimate.bases import VAE_WEIGHTS, base_of
 from loranb.estimate.fitting import cheapest
 from loranb.estimate.gpus import from_driver
-from loranb.estimate.memory import STATE, USUAL_STATE, memory
+from loranb.estimate.memory import DECODING, ENCODING, STATE, USUAL_STATE, memory
 from loranb.plan import plan
 from loranb.settings import Settings
 from loranb.settings.optimizers import KNOWN
@@ -162,3 +166,48 @@ def test_what_needs_bitsandbytes_is_not_proposed_where_it_is_missing(monkeypatch
     assert change.changes.get("memory.base") != "4bit"
     assert "optimizer.name" not in change.changes
     assert memory(settings.assign_all(change.changes), replace(horizon, batch_size=1), base).peak <= card.bytes
+
+
+class _Peak(TorchDispatchMode):
+    """Counts the bytes of tensors that are made inside and still alive, and the most there were."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.alive, self.now, self.most = {}, 0, 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        out = func(*args, **(kwargs or {}))
+        for tensor in tree_leaves(out):
+            if isinstance(tensor, torch.Tensor) and tensor.untyped_storage()._cdata not in self.alive:
+                storage = tensor.untyped_storage()
+                self.alive[storage._cdata] = storage.nbytes()
+                self.now += storage.nbytes()
+                self.most = max(self.most, self.now)
+                weakref.finalize(storage, self._gone, storage._cdata)
+        return out
+
+    def _gone(self, key):
+        self.now -= self.alive.pop(key, 0)
+
+
+@pytest.mark.parametrize(("work", "expected"), [("encode", ENCODING), ("decode", DECODING)])
+def test_the_autoencoder_takes_as_much_for_a_pixel_as_is_said(work, expected):
+    """Of the families' autoencoder, on tensors without numbers."""
+    kinds = {"down_block_types": ("DownEncoderBlock2D",) * 4, "up_block_types": ("UpDecoderBlock2D",) * 4}
+    with torch.device("meta"):
+        vae = AutoencoderKL(block_out_channels=(128, 256, 512, 512), layers_per_block=2, latent_channels=4, **kinds)
+        given = torch.randn(1, 3, 256, 256) if work == "encode" else torch.randn(1, 4, 32, 32)
+    assert sum(parameter.numel() for parameter in vae.parameters()) == VAE_WEIGHTS
+    peak = _Peak()
+    with torch.no_grad(), peak:
+        getattr(vae, work)(given)
+    assert peak.most / 256**2 == pytest.approx(expected, rel=0.05)
+
+
+def test_many_pictures_encoded_at_once_may_be_the_most():
+    assert needed({}).peak == needed({}).training
+    large = needed({**SDXL, "dataset.vae_batch_size": 16})
+    assert large.peak == large.pictures > large.training
+    settings = Settings().assign_all({**SDXL, "dataset.vae_batch_size": 16})
+    change = cheapest(settings, plan(settings, pictures()), base_of(settings.model.base), named("RTX 4090"))
+    assert change.changes == {"dataset.vae_batch_size": 1}

@@ -8,7 +8,7 @@ from diffusers import UNet2DConditionModel
 from torch.utils.flop_counter import FlopCounterMode
 
 from loranb.dataset.training_set import TrainingImage
-from loranb.estimate.bases import KNOWN, known_base
+from loranb.estimate.bases import known_base, published
 from loranb.estimate.work import forward, of_picture, per_epoch
 from loranb.plan import plan
 from loranb.settings import Settings
@@ -17,7 +17,7 @@ ALONE = Settings().assign("lora.text_encoder", False)
 
 
 def counted(family: str, side: int) -> float:
-    config = KNOWN[family][0]
+    config = published(family)[0]
     with torch.device("meta"):
         unet = UNet2DConditionModel(**config)
         noisy, t, text = (
