@@ -57,7 +57,7 @@ class Page:
     def text(self):
         return self.page.locator(".loranb").first.inner_text()
 
-    def until(self, true, seconds=20):
+    def until(self, true, seconds=60):
         end = time.monotonic() + seconds
         while not true():
             assert time.monotonic() < end, self.text()[:4000]
