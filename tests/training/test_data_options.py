@@ -68,6 +68,6 @@ def test_each_option_trains_on_each_family(furnished, family, options):
     trains(furnished, family, options)
 
 
-@pytest.mark.parametrize("text_encoder", [True, False])
+@pytest.mark.parametrize("text_encoder", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_all_options_together_train_on_each_family(furnished, family, text_encoder):
     trains(furnished, family, TOGETHER | {"lora.text_encoder": text_encoder})
