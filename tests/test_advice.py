@@ -48,6 +48,27 @@ def test_a_number_format_that_does_not_suit_the_gpu_is_named(precision, card, me
     assert advice(settings) == []
 
 
+def test_a_text_encoder_that_is_never_trained_need_not_be_stopped():
+    settings = Settings().assign_all({"optimizer.text_encoder_stop": 50, "lora.text_encoder": False})
+    (one,) = [one for one in advice(settings) if "text_encoder_stop" in one.words]
+    assert advice(settings.assign_all(one.mend)) == advice(Settings().assign("lora.text_encoder", False))
+
+
+def test_an_average_that_looks_back_over_the_whole_run_is_mended(tmp_path):
+    images = pictures(tmp_path, 20, 10)
+    long = Settings().assign("optimizer.ema", 0.9999)
+    (one,) = [one for one in said(long, images) if "looks back" in one.words]
+    assert plan(long, images).steps == 2000
+    assert one.mend == {"optimizer.ema": 0.995}
+    assert said(long.assign_all(one.mend), images) == said(Settings(), images)
+
+
+def test_few_pictures_are_better_trained_on_than_kept_back(tmp_path):
+    settings = Settings().assign("validation.share", 0.2)
+    assert any("validation.share" in one.words for one in said(settings, pictures(tmp_path, 12)))
+    assert not any("validation.share" in one.words for one in said(settings, pictures(tmp_path, 60)))
+
+
 def test_the_guides_own_lengths_are_not_complained_about(tmp_path):
     avatar = Settings().assign_all({"length.epochs": 20, "length.batch_size": 4})
     assert plan(avatar, pictures(tmp_path, 10, 20)).steps == 1000  # as that guide computes it

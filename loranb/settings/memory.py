@@ -44,6 +44,22 @@ class MemorySettings(Group):
         kohya="gradient_checkpointing",
         ss="ss_gradient_checkpointing",
     )
+    vae_tiling: bool = setting(
+        False,
+        "Encode and draw pictures with the VAE tile by tile. Needs much less GPU memory for large pictures, and a "
+        "little more time; colours may differ slightly between tiles. For SDXL at 1024 and above on 8 GB, where "
+        "encoding or the samples run out of memory; training itself needs no less.",
+        advanced=True,
+    )
+    cpu_threads: int = setting(
+        0,
+        "How many processor threads PyTorch computes with; 0 leaves it to PyTorch, which takes all cores. Fewer leave "
+        "some for other work; with a GPU it makes little difference.",
+        unit="threads",
+        ge=0,
+        le=256,
+        advanced=True,
+    )
     compile: Literal["no", "inductor", "aot_eager", "eager"] = setting(
         "no",
         "Whether torch.compile makes the U-Net's transformer blocks into faster code, and by what. inductor: takes a "

@@ -79,7 +79,8 @@ class LatentCache:
         image, dataset = planned.image, self.dataset
         seen = f"{image.content} {READING} {image.edit} {dataset.background} {tuple(planned.fit)} {dataset.flip}"
         scaled = "" if dataset.interpolation == "auto" else f"{dataset.interpolation} "
-        key = hashlib.sha256(f"{seen} {scaled}{self._vae_hash}".encode()).hexdigest()
+        tiled = "tiled " if getattr(self.vae, "use_tiling", False) else ""
+        key = hashlib.sha256(f"{seen} {scaled}{tiled}{self._vae_hash}".encode()).hexdigest()
         return self.folder / f"{key}.safetensors"
 
     def _decoded(

@@ -65,6 +65,8 @@ def prepare(run: Run) -> Generator[Event, None, Prepared]:
     objective = objective_for(model.noise_schedule, settings.objective)
     for said in objective.remarks():
         yield Warned(said)
+    if settings.memory.vae_tiling:
+        model.vae.enable_tiling()
     # Pictures first: the VAE is the only part on the GPU while they are encoded.
     kept = run.project.cache / "latents"
     held = yield from _held_out_pictures(horizon, settings, model, kept, device)

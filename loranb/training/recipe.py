@@ -8,8 +8,9 @@ import itertools
 import math
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 
+import torch
 from torch import nn
 
 from loranb.device import gpu_name
@@ -41,9 +42,20 @@ def train(run: Run) -> Iterator[Event]:
         ModelError: the base model cannot be loaded.
         TrainingError: the loss is not a number any more.
     """
-    with closing(_train(run)) as events:
+    with closing(_train(run)) as events, processor_threads(run.settings().memory.cpu_threads):
         for event in events:
             yield run.record(event)
+
+
+@contextmanager
+def processor_threads(count: int) -> Iterator[None]:
+    """Compute with so many threads inside; 0 leaves it as it is."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _train(run: Run) -> Iterator[Event]:

@@ -106,6 +106,22 @@ def test_a_text_encoder_is_trained_no_longer_than_it_should(small_project):
     assert [rate > 0 for rate in rates] == [True] * (len(rates) // 2) + [False] * (len(rates) - len(rates) // 2)
 
 
+def test_pictures_encoded_in_tiles_are_kept_apart_from_those_encoded_whole(small_project):
+    trained(small_project, **{"length.steps": 1})
+    before = set((small_project.cache / "latents").iterdir())
+    _, events = trained(small_project, **{"length.steps": 1, "memory.vae_tiling": True})
+    assert len(set((small_project.cache / "latents").iterdir()) - before) == len(before)
+    assert events[-1].why == "finished"
+
+
+def test_so_many_threads_compute_as_are_asked_for_and_as_before_afterwards(small_project):
+    before = torch.get_num_threads()
+    run = Run.create(small_project, small_project.settings().assign_all({"memory.cpu_threads": 2, "length.steps": 1}))
+    counts = [torch.get_num_threads() for event in train(run) if isinstance(event, Step)]
+    assert counts == [2]
+    assert torch.get_num_threads() == before
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("how", ["none", "selective", "full"])
 def test_compiled_blocks_learn_the_same(small_project, how):

@@ -5,8 +5,8 @@ from loranb.settings.advice import captions, dataset, learning, length, lora, me
 from loranb.settings.advice.advice import Advice, Base, Card, Horizon
 
 __all__ = ["Advice", "Base", "Card", "Horizon", "advice"]
-_ABOUT = (lora.about, dataset.about, captions.about, learning.about, objective.about, length.about)
-_OF_RUN = (length.of_run, captions.of_run)
+_ABOUT = (lora.about, dataset.about, captions.about, learning.about, objective.about, length.about, memory.about)
+_OF_RUN = (length.of_run, captions.of_run, memory.of_run)
 _ON_CARD = (memory.on_card,)
 _ON_BASE = (model.on_base,)
 
