@@ -41,8 +41,11 @@ def optimizer(reading: Reading) -> None:
 
 
 def plain_name(name: str) -> str:
-    """Return the known name of an optimizer that is named by its class's path."""
+    """Return the known name of an optimizer that is named by its class's path, of the library or of kohya's heirs."""
     by_path = {known.path: short for short, known in KNOWN.items() if not known.fixed and not known.stands_for}
+    module, _, last = name.strip().rpartition(".")
+    if module.startswith("LoraEasyCustomOptimizer") and known_name(last) in KNOWN:
+        return known_name(last)
     return by_path.get(name.strip(), known_name(name))
 
 

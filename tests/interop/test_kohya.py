@@ -449,6 +449,41 @@ def test_a_file_of_data_sets_gives_what_it_says_of_pictures_and_captions(of_scri
     assert "flip_aug differs" in said(found)
 
 
+def test_the_files_of_a_colab_notebook_are_read(of_scripts):
+    found = of_scripts(
+        """
+        [additional_network_arguments]
+        unet_lr = 3e-4
+        text_encoder_lr = 6e-5
+        network_dim = 8
+        network_alpha = 4
+        network_module = "networks.lora"
+        network_train_unet_only = false
+        [optimizer_arguments]
+        learning_rate = 3e-4
+        optimizer_type = "LoraEasyCustomOptimizer.came.CAME"
+        optimizer_args = ["weight_decay=0.04"]
+        lr_scheduler_type = "LoraEasyCustomOptimizer.RexAnnealingWarmRestarts.RexAnnealingWarmRestarts"
+        lr_warmup_steps = 0.05
+        [training_arguments]
+        max_train_epochs = 10
+        save_last_n_epochs = 10
+        train_batch_size = 4
+        full_fp16 = true
+        mixed_precision = "fp16"
+        min_snr_gamma = 8.0
+        max_token_length = 225
+        lowram = true
+        [dataset_arguments]
+        cache_latents = true
+        """
+    )
+    assert found.unknown == []
+    assert values(found, "optimizer.name", "optimizer.schedule", "optimizer.warmup") == ("CAME", "rex", 0.05)
+    assert values(found, "optimizer.learning_rate", "optimizer.text_encoder_learning_rate") == (3e-4, 6e-5)
+    assert values(found, "captions.tokens", "memory.lora_precision", "length.epochs") == (225, "fp16", 10)
+
+
 @pytest.mark.parametrize("text", ["datasets = 3", "datasets = ['a']", "general = 3\n[[datasets]]\nsubsets = 'b'"])
 def test_data_sets_that_are_none_say_nothing(of_scripts, text):
     assert of_scripts(text).settings.dataset == of_scripts("").settings.dataset
