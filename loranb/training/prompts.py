@@ -25,6 +25,7 @@ from loranb.training.latents import tensors_hash
 Conditioning = dict[str, Tensor]
 Encode = Callable[[list[str]], Conditioning]  # B captions -> tensors whose first axis is B
 MOST_KEPT = 1000  # different captions; 0.6 GB of memory for SDXL, 0.2 GB for SD 1.x (computed, at 75 tokens)
+HELD = 2 * 2**30  # bytes of encoded captions in memory: 3,400 of SDXL; Colab's free machines have 12 GB
 
 
 class How(NamedTuple):
@@ -70,23 +71,28 @@ def encode_each_time(model: BaseModel, how: How) -> Encode:
 
 
 def encode_once(model: BaseModel, how: How, captions: Iterable[str], folder: Path) -> Encode:
-    """Encode all captions now, and look them up afterwards.
+    """Encode all captions now, and look them up afterwards: in memory as many as fit `HELD`, the others on the disk.
 
     Args:
-        model: the base model; its text encoders are not needed any more afterwards.
+        model: the base model; its text encoders are needed afterwards only if the folder is emptied meanwhile.
         how: they are read.
         captions: every caption that will be asked for.
         folder: where the encoded captions are kept.
     """
     encoder = " ".join(tensors_hash(part) for part in model.text_encoders.values())
-    known: dict[str, Conditioning] = {}
+    files: dict[str, Path] = {}
+    held: dict[str, Conditioning] = {}
+    size = 0
     for caption in sorted(set(captions)):
         said = f"{encoder} {how.clip_skip} {caption}" + ("" if how.reading == PLAIN else f" {how.reading}")
-        kept = folder / f"{hashlib.sha256(said.encode()).hexdigest()}.safetensors"
-        known[caption] = _read_or_encode(model, how, caption, kept)
+        files[caption] = folder / f"{hashlib.sha256(said.encode()).hexdigest()}.safetensors"
+        encoded = _read_or_encode(model, how, caption, files[caption])
+        size += sum(tensor.nbytes for tensor in encoded.values())
+        if size <= HELD:
+            held[caption] = encoded
 
     def look_up(batch: list[str]) -> Conditioning:
-        found = [known[caption] for caption in batch]
+        found = [held.get(caption) or _read_or_encode(model, how, caption, files[caption]) for caption in batch]
         return {name: torch.stack([one[name] for one in found]) for name in found[0]}
 
     return look_up
