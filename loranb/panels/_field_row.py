@@ -22,6 +22,7 @@ class FieldRow(w.Box):
         value: what to show first.
         on_edit: called with this row when the user has changed the value.
         known: usual values of a text with a note on each; any other may be written too.
+        marks: whether a value that is not the default is marked.
     """
 
     def __init__(
@@ -30,12 +31,13 @@ class FieldRow(w.Box):
         value: Any,
         on_edit: Callable[["FieldRow"], None],
         known: Mapping[str, str] | None = None,
+        marks: bool = True,
     ):
         self.field = field
         self.problem = ""  # why what was typed cannot be used
         self.conflict = ""  # what it does not go with
         self.changed = False
-        self._filling = False
+        self._filling, self._marks = False, marks
         self.input = _input_for(field, known or {})
         with_tooltip(self.input, field.path)
         self.hint = w.HTML()
@@ -83,7 +85,7 @@ class FieldRow(w.Box):
             self._say()
 
     def _mark(self, changed: bool) -> None:
-        if changed == self.changed:
+        if changed == self.changed or not self._marks:
             return
         self.changed = changed
         if changed:

@@ -8,7 +8,7 @@ import ipywidgets as w
 from loranb.errors import SettingsError
 from loranb.panels._field_row import FieldRow
 from loranb.panels._fold import Fold
-from loranb.settings.declaration import Group, fields_of, filled
+from loranb.settings.declaration import Group, SettingField, fields_of, filled
 
 
 class GroupForm(w.VBox):
@@ -36,7 +36,9 @@ class GroupForm(w.VBox):
         start = _usable(group, name, values)
         fields = fields_of(group, name)
         self.rows = {
-            field.name: FieldRow(field, getattr(start, field.name), self._edited, (known or {}).get(field.name))
+            field.name: FieldRow(
+                field, getattr(start, field.name), self._edited, (known or {}).get(field.name), marks=_proposes(field)
+            )
             for field in fields
         }
         plain = [self.rows[field.name] for field in fields if not field.advanced]
@@ -77,6 +79,11 @@ class GroupForm(w.VBox):
             return
         row.mark(getattr(read, row.field.name))
         self._changed()
+
+
+def _proposes(field: SettingField) -> bool:
+    """Whether a setting has a value of its own to go back to; words that are to be filled in have none."""
+    return field.default not in (None, "", ())
 
 
 def _usable(group: type[Group], name: str, values: Mapping[str, Any]) -> Group:

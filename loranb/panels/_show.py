@@ -92,6 +92,7 @@ STYLE = """<style>
 .loranb .lb-chooser .widget-toggle-button i[class*="fa-"] { margin-left: 6px; }
 .loranb .lb-legend { display: flex; flex-wrap: wrap; gap: 2px 14px; margin: 2px 0; }
 .loranb .lb-swatch { display: inline-block; width: 10px; height: 10px; border-radius: 2px; margin-right: 5px; }
+.loranb .lb-hint a { color: var(--jp-content-link-color, #1976d2); text-decoration: underline; }
 .loranb .lb-wrong { font-size: 12px; color: #d32f2f; overflow-wrap: anywhere; }
 .loranb .lb-chooser .widget-toggle-button { border-radius: 14px; margin: 2px; box-shadow: none; }
 .loranb .lb-chooser .widget-toggle-button.mod-active

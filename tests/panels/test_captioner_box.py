@@ -45,6 +45,18 @@ def test_every_declared_option_of_every_captioner_is_in_the_form(drawn_project, 
     assert box.form.read() == captioners.module(name).Options(**({"model": "demo"} if name == "wd14" else {}))
 
 
+def test_a_changed_number_can_go_back_and_words_that_are_filled_in_are_no_change(drawn_project):
+    box = _box(drawn_project)
+    box.wording.rows["trigger"].input.value = "mokuba"
+    assert not box.wording.rows["trigger"].changed
+    row = next(row for row in box.form.rows.values() if row.field.kind is float and row.field.default is not None)
+    row.input.value = "0.5"
+    assert row.changed
+    row.back.click()
+    assert not row.changed
+    assert float(row.value) == row.field.default
+
+
 def test_a_look_at_what_would_be_written_writes_nothing(bare):
     pytest.importorskip("onnxruntime")
     before, box = _on_disk(bare), _box(bare)
