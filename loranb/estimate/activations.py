@@ -53,6 +53,7 @@ class Pass:
         half: whether it is computed in half precision under autocast.
         recompute: "none", "selective" or "full".
         tokens: of a caption.
+        stored: whether the base is kept in fewer bits; its convolutions then keep nothing for themselves.
     """
 
     base: Base
@@ -60,6 +61,7 @@ class Pass:
     half: bool
     recompute: str = "none"
     tokens: int = TOKENS
+    stored: bool = False
 
     @property
     def unit(self) -> int:
@@ -149,16 +151,18 @@ def _resnet(how: Pass, block: Block, positions: int, _first: bool) -> Kept:
     before, after = positions * block.inputs, positions * block.channels
     shortcut = block.inputs != block.channels
     if how.half:
-        whole = before * (_FULL + _FULL + _HALF + _HALF * shortcut) + after * (_FULL + _FULL + _HALF)
+        own = 0 if how.stored else before * (_HALF + _HALF * shortcut) + after * _HALF
+        whole = (before + after) * (_FULL + _FULL) + own
     else:
-        whole = _FULL * (3 * before + 3 * after)
+        whole = _FULL * (2 if how.stored else 3) * (before + after)
     whole += _lora_of(how, block, positions)
     return Kept(before * how.unit, whole) if how.recompute == "full" else Kept(whole, 0)
 
 
 def _sampler(how: Pass, block: Block, positions: int, _first: bool) -> Kept:
     seen = positions * (4 if block.kind == "downsampler" else 1)  # the convolution makes the picture smaller
-    return Kept(seen * block.channels * how.unit + _lora_of(how, block, positions), 0)
+    own = 0 if how.stored else seen * block.channels * how.unit
+    return Kept(own + _lora_of(how, block, positions), 0)
 
 
 def _end(how: Pass, block: Block, positions: int, _first: bool) -> Kept:
@@ -169,7 +173,7 @@ def _lora_of(how: Pass, block: Block, positions: int) -> int:
     """Count what the LoRA of a convolutional block keeps beside the layers themselves."""
     if not trains_convolutions(how.lora):
         return 0
-    inputs = sum(layer.inputs for layer in block.layers if layer.kernel) if how.half else 0
+    inputs = sum(layer.inputs for layer in block.layers if layer.kernel) if how.half or how.stored else 0
     ranks = sum(rank_of(layer, how.lora, how.base.family) for layer in block.layers if layer.kernel)
     return positions * (inputs + ranks) * how.unit
 
@@ -187,7 +191,7 @@ def _attention(how: Pass, block: Block, positions: int, first: bool) -> Kept:
 
 def _around(how: Pass, block: Block, positions: int, first: bool) -> int:
     """Count the norm and the two projections around the transformer blocks."""
-    convolution = block.layers[0].kernel == 1  # it keeps its input for itself too
+    convolution = block.layers[0].kernel == 1 and not how.stored  # it keeps its input for itself too
     whole = positions * block.channels
     ranks = 2 * positions * rank_of(block.layers[0], how.lora, how.base.family) * how.unit
     if not how.half:

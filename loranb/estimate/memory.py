@@ -104,7 +104,8 @@ def memory(settings: Settings, plan: Plan, base: Base) -> Memory:
     half = settings.memory.precision != "fp32"
     size = largest([bucket.size for bucket in plan.buckets])
     batch = min(plan.batch_size, max(bucket.items for bucket in plan.buckets if bucket.size == size))
-    how = Pass(base, settings.lora, half, settings.memory.gradient_checkpointing, settings.captions.tokens + 2)
+    again, stored = settings.memory.gradient_checkpointing, settings.memory.base != "as is"
+    how = Pass(base, settings.lora, half, again, settings.captions.tokens + 2, stored)
     count = _parameters(base, settings.lora)
     own = BYTES[settings.memory.lora_precision]
     copies = 2 * count if half and own == 4 else 0

@@ -1,5 +1,7 @@
 """What the forward pass keeps, against what autograd keeps of models of full size, without their numbers."""
 
+import contextlib
+
 import pytest
 import torch
 from diffusers import UNet2DConditionModel
@@ -13,17 +15,21 @@ from loranb.lora.sizes import sizes_for
 from loranb.lora.targets import text_targets, unet_targets
 from loranb.settings import LoraSettings
 from loranb.training.recompute import recompute
+from loranb.training.stored import store_base
 
 from .saved import saved_bytes
 
 HALF, FULL = torch.bfloat16, torch.float32
 
 
-def counted(family: str, side: int, lora: LoraSettings, half: bool, how: str, batch: int = 1) -> int:
+def counted(
+    family: str, side: int, lora: LoraSettings, half: bool, how: str, batch: int = 1, stored: str = "as is"
+) -> int:
     config = published(family)[0]
     dtype = HALF if half else FULL
     with torch.device("meta"):
         unet = UNet2DConditionModel(**config).to(dtype).requires_grad_(False)
+        store_base(unet, stored, torch.device("meta"))
         targets = unet_targets(unet, convolutions=lora.conv_rank is not None)
         list(put_on(unet, sizes_for(unet, {path: path for path in targets}, lora), lora))
         unet.train()
@@ -52,6 +58,17 @@ ALONE = {"text_encoder": False}
 def test_activations_of_sd_15_are_what_autograd_keeps(half, how):
     lora = LoraSettings(**ALONE)
     assert computed("sd1", 256, lora, half, how) == pytest.approx(counted("sd1", 256, lora, half, how), rel=0.06)
+
+
+@pytest.mark.parametrize("lora", [{}, {"conv_rank": 8}], ids=str)
+def test_convolutions_of_a_stored_base_keep_nothing(lora, monkeypatch):
+    # A stored layer asks torch about autocast, which knows none for tensors without numbers.
+    monkeypatch.setattr(torch, "is_autocast_enabled", lambda *_: True)
+    monkeypatch.setattr(torch, "get_autocast_dtype", lambda *_: HALF)
+    monkeypatch.setattr(torch, "autocast", lambda *_, **__: contextlib.nullcontext())
+    made, base = LoraSettings(**ALONE, **lora), known_base("sd1")
+    kept = kept_of_unet(Pass(base, made, True, stored=True), (256, 256)).picture + 2 * parameters(base, made)
+    assert kept == pytest.approx(counted("sd1", 256, made, True, "none", stored="8bit"), rel=0.06)
 
 
 @pytest.mark.slow
