@@ -113,6 +113,11 @@ def test_a_background_is_any_colour_that_pillow_knows(colour):
         {"lora.type": "loha", "lora.rank": 64},
         {"lora.factor": 8},
         {"lora.rank_dropout": 0.8},
+        {
+            "optimizer.name": "Prodigy",
+            "optimizer.learning_rate": 1.0,
+            "optimizer.text_encoder_2_learning_rate": 1e-4,
+        },
         {"optimizer.loraplus_ratio": 16, "optimizer.learning_rate": 1e-3},
         {"dataset.no_upscale": False, "dataset.resolution": 1536},
         {"optimizer.name": "Prodigy", "optimizer.text_encoder_learning_rate": 1e-4},

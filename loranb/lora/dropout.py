@@ -71,6 +71,7 @@ class Dropout:
         )
         dora.register_forward_hook(lambda _, __, out: self._thinned(out, layer, key, of_whole))
 
+    @torch.compiler.disable  # the seed is another for each batch, and each would be compiled anew
     def _thinned(self, out: Tensor, layer: nn.Module, key: str, shares: Shares) -> Tensor:
         if self.seed is None or not layer.training:
             return out

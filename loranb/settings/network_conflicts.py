@@ -1,7 +1,7 @@
 """Settings of the LoRA and of its learning rates that cannot be used together."""
 
 from loranb.settings import Settings, blocks
-from loranb.settings.optimizers import finds_rate
+from loranb.settings.optimizers import averages, finds_rate
 
 _LISTS = ("block_ranks", "block_alphas", "conv_block_ranks", "conv_block_alphas")
 _RATES = ("block_rates_down", "block_rates_mid", "block_rates_up")
@@ -31,6 +31,12 @@ def _of_parts(settings: Settings) -> list[str]:
     if lora.rank_from_start and not lora.start_from:
         found.append(
             "lora.rank_from_start = True needs a LoRA to take the rank from. Give lora.start_from, or switch it off."
+        )
+    if lora.max_norm is not None and averages(settings.optimizer.name):
+        found.append(
+            f"lora.max_norm = {lora.max_norm:g} limits the weights that are trained, and {settings.optimizer.name} "
+            "saves an average of them that it keeps apart. Leave lora.max_norm blank, or choose an optimizer such as "
+            "AdamW."
         )
     return found
 

@@ -160,8 +160,24 @@ def test_a_stopped_run_goes_on_exactly_and_what_is_computed_twice_is_thinned_ali
     stopped = run()
     assert losses(stopped, stop=2) + losses(stopped) == whole
     assert losses(run(**{"memory.gradient_checkpointing": "full"})) == pytest.approx(whole, rel=1e-5)
-    del changes["lora.module_dropout"]
-    assert losses(run()) != whole
+    without = changes | {"lora.module_dropout": 0.0}
+    other = Run.create(small_project, small_project.settings().assign_all(without | {"length.epochs": 1}))
+    assert losses(other) != whole
+
+
+@pytest.mark.slow
+def test_compiled_blocks_leave_out_the_same(small_project):
+    changes = {"lora.dropout": 0.3, "lora.rank_dropout": 0.2, "length.epochs": 1}
+    found = []
+    for how in ("no", "aot_eager"):
+        run = Run.create(small_project, small_project.settings().assign_all(changes | {"memory.compile": how}))
+        found.append([event.loss for event in train(run) if isinstance(event, Step)])
+    assert found[0] == pytest.approx(found[1], rel=1e-4)
+
+
+def test_a_limit_does_not_go_with_averages_that_are_kept_apart():
+    said = conflicts(Settings().assign_all({"lora.max_norm": 1, "optimizer.name": "AdamWScheduleFree"}))
+    assert "saves an average" in said[0]
 
 
 def test_neurons_that_are_not_there_cannot_be_left_out():

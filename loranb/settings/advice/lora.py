@@ -68,6 +68,11 @@ def _leaving_out(lora: LoraSettings) -> Iterator[Advice]:
 
 
 def _rates(optimizer: OptimizerSettings) -> Iterator[Advice]:
+    if finds_rate(optimizer.name) and optimizer.text_encoder_2_learning_rate not in (None, 0, optimizer.learning_rate):
+        yield Advice(
+            f"{optimizer.name} uses the U-Net's rate for the second text encoder too; leave its rate blank.",
+            {"optimizer.text_encoder_2_learning_rate": None},
+        )
     ratio = optimizer.loraplus_unet_ratio or optimizer.loraplus_ratio
     if ratio and ratio * optimizer.learning_rate > FAST and not finds_rate(optimizer.name):
         yield Advice(
