@@ -7,12 +7,15 @@ OFF = "it is off."
 _WHY: dict[str, str] = {
     "the project folder says where things are: pictures in img (`loranb add PROJECT FOLDER`), regularisation pictures "
     "in reg (`loranb add PROJECT --reg FOLDER`), files in runs.": "train_data_dir reg_data_dir output_dir logging_dir "
-    "dataset_config config_file output_config in_json dataset_repeats dataset_class conditioning_data_dir "
+    "dataset_config config_file output_config in_json dataset_repeats dataset_class "
     "tokenizer_cache_dir folder_color_scheme image_dir metadata_file",
     "it belongs to the form's own buttons.": "save_as_bool training_preset model_list save_as folder_name "
     "verbosity config_file_name headless print_only",
     "PyTorch's own attention (SDPA) is always used; it needs no more memory than xformers.": "xformers sdpa "
     "mem_eff_attn",
+    "a mask lies beside its picture, such as church.mask.png beside church.jpg.": "conditioning_data_dir",
+    "saving.keep_last says how many of the last files are kept, whatever the steps between them.": "save_last_n_steps",
+    "all pictures that are held out are looked at.": "max_validation_steps",
     "only .safetensors is written, which every program reads.": "save_model_as",
     "the state to go on from is always kept in the run's folder; go on with `loranb train PROJECT --resume RUN`.": (
         "save_state save_state_on_train_end resume save_last_n_steps_state save_last_n_epochs_state initial_epoch "
@@ -43,18 +46,18 @@ _WHY: dict[str, str] = {
     "nothing is uploaded; the file in the run's folder can be.": "huggingface_repo_id huggingface_token "
     "huggingface_repo_type huggingface_repo_visibility huggingface_path_in_repo resume_from_huggingface "
     "save_state_to_huggingface async_upload",
-    "samples are drawn with the sampler that the prompt names, else with DDIM.": "sample_sampler",
+    "samples are drawn with the sampler that a prompt names by --ss, else with DPM++ 2M Karras.": "sample_sampler",
     "loranb has no such option.": "stop_text_encoder_training save_n_epoch_ratio train_inpainting debug_dataset "
     "caption_separator face_crop_aug_range base_weights base_weights_multiplier fused_backward_pass "
     "fused_optimizer_groups train_lora_ggpo ggpo_sigma ggpo_beta metadata_merged_from metadata_preprocessor "
-    "metadata_is_negative_embedding validate_every_n_steps max_validation_steps replacements "
+    "metadata_is_negative_embedding validate_every_n_steps replacements "
     "cpu_offload_checkpointing learning_rate_te learning_rate_te1 learning_rate_te2",
     "loranb makes the file's preview of its own sample (metadata.thumbnail).": "metadata_thumbnail",
     "it belongs to a kind of network that this is not.": "LyCORIS_preset factor dora_wd decompose_both train_on_input "
     "unit algo",
     LACKING: "bypass_mode use_cp use_tucker use_scalar rank_dropout_scale constrain constraint rescaled train_norm "
     "full_matrix adaptive_noise_scale "
-    "alpha_mask bucket_no_upscale bucket_reso_steps block_alphas block_dims block_lr_zero_threshold "
+    "bucket_no_upscale bucket_reso_steps block_alphas block_dims block_lr_zero_threshold "
     "caption_dropout_every_n_epochs caption_dropout_rate caption_prefix caption_suffix caption_tag_dropout_rate "
     "clip_skip color_aug conv_alpha conv_block_alphas conv_block_dims conv_dim debiased_estimation_loss "
     "dim_from_weights down_lr_weight enable_bucket enable_wildcard flip_aug fp8_base fp8_base_unet full_bf16 "
@@ -67,7 +70,7 @@ _WHY: dict[str, str] = {
     "module_dropout multires_noise_discount multires_noise_iterations network_dropout network_weights no_metadata "
     "noise_offset noise_offset_random_strength prior_loss_weight random_crop rank_dropout resize_interpolation "
     "sample_at_first sample_every_n_epochs sample_every_n_steps sample_prompts save_every_n_epochs "
-    "save_every_n_steps save_last_n_epochs save_last_n_steps save_precision scale_v_pred_loss_like_noise_pred "
+    "save_every_n_steps save_last_n_epochs save_precision scale_v_pred_loss_like_noise_pred "
     "scale_weight_norms secondary_separator seed shuffle_caption token_warmup_min token_warmup_step training_comment "
     "up_lr_weight v_parameterization v_pred_like_loss vae validate_every_n_epochs validation_seed validation_split "
     "weighted_captions zero_terminal_snr",

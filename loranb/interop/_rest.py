@@ -161,6 +161,7 @@ def masks(reading: Reading) -> None:
     """Read that pictures' own transparency is a mask; loranb's masked loss takes it where no mask lies beside them."""
     if reading.flag("alpha_mask"):
         reading.assign("alpha_mask", "dataset.masked_loss", True)
+    reading.ignore("alpha_mask", "it is off.")
 
 
 def samples(reading: Reading) -> None:

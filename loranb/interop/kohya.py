@@ -92,9 +92,10 @@ def imported(source: Source) -> Imported:
 def _declared(reading: Reading) -> None:
     """Read every key that a setting declares and no converter has dealt with."""
     for key, field in by_key().items():
-        if field.path in reading.changes or (key in reading.source.values and key not in reading.left):
+        dealt_with = key not in reading.left if key in reading.source.values else field.path in reading.changes
+        if dealt_with:
             continue
-        if reading.value(key) is None:
+        if field.path in reading.changes or reading.value(key) is None:
             reading.done(key, field.path)
         else:
             reading.assign(key, field.path, converted(field, key, reading.value(key)))

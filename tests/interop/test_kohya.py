@@ -449,6 +449,12 @@ def test_a_file_of_data_sets_gives_what_it_says_of_pictures_and_captions(of_scri
     assert "flip_aug differs" in said(found)
 
 
+@pytest.mark.parametrize(("text", "masked"), [("alpha_mask = true", True), ("alpha_mask = false", False), ("", False)])
+def test_a_mask_in_the_pictures_transparency_counts_as_a_mask(of_scripts, text, masked):
+    assert of_scripts(text).settings.dataset.masked_loss == masked
+    assert of_scripts(f"{text}\nmasked_loss = true").settings.dataset.masked_loss
+
+
 def test_the_files_of_a_colab_notebook_are_read(of_scripts):
     found = of_scripts(
         """
