@@ -435,6 +435,13 @@ def test_the_file_says_which_epoch_and_precision_it_is_of(small_project):
     assert [event.epoch for event in run.events() if isinstance(event, Saved)] == [1, 2]
 
 
+def test_latents_that_memory_does_not_hold_are_read_from_the_disk(small_project, monkeypatch):
+    changes = {"dataset.flip": True, "lora.text_encoder": False, "length.epochs": 1}
+    held = losses(trained(small_project, **changes)[1])
+    monkeypatch.setattr("loranb.training.pictures.HELD", 0)
+    assert losses(trained(small_project, **changes)[1]) == held
+
+
 def test_captions_that_memory_does_not_hold_are_read_from_the_disk(small_project, monkeypatch):
     changes = {"lora.text_encoder": False, "length.epochs": 1}
     held = losses(trained(small_project, **changes)[1])
