@@ -7,6 +7,19 @@ from collections.abc import Iterable, Sequence
 from loranb.settings import fields, group_title
 from loranb.settings.declaration import SettingField
 
+# What people write for words of the help: American spellings, and short names that are common where LoRAs are trained.
+_SAME = {
+    "color": "colour",
+    "license": "licence",
+    "regularization": "regularisation",
+    "stabilized": "stabilised",
+    "vram": "memory",
+    "lr": "rate",
+    "dim": "rank",
+    "quantization": "bits",
+    "overfitting": "heart",  # "by heart", as the help says it
+    "preview": "sample",
+}
 _WORD = re.compile(r"[^\W_]+(?:\.\d+)?")
 _PATH = re.compile(r"\b[a-z_]+\.[a-z_\d]+\b")
 
@@ -23,7 +36,9 @@ def find(text: str, among: Iterable[SettingField] | None = None) -> list[Setting
     words = _words(text)
     if not words:
         return []
-    ranked = [(rank, field) for field in (among or fields()) if (rank := _rank(field, words)) is not None]
+    ranked = [
+        (rank, field) for field in (fields() if among is None else among) if (rank := _rank(field, words)) is not None
+    ]
     return [field for _, field in sorted(ranked, key=lambda pair: pair[0])]
 
 
@@ -52,7 +67,7 @@ def _rank(field: SettingField, words: Sequence[str]) -> int | None:
 
 
 def _all_in(words: Sequence[str], there: Sequence[str]) -> bool:
-    return all(any(word.startswith(sought) for word in there) for sought in words)
+    return all(any(word.startswith((sought, _SAME.get(sought, sought))) for word in there) for sought in words)
 
 
 def _words(text: str) -> list[str]:
