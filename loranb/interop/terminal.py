@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from loranb.dataset.training_set import collect
 from loranb.errors import ProjectError
 from loranb.interop.export import export
 from loranb.interop.kohya import Imported, read
@@ -82,10 +83,11 @@ def export_kohya(asked: argparse.Namespace) -> tuple[dict[str, Any], str]:
     if asked.out.exists():
         raise ProjectError(f"{asked.out} is there already, and is not overwritten. Choose another name.")
     done = export(project.settings(), asked.out, folders_of(project))
-    report = {"file": done.path, "more": done.more, "left_out": done.left_out}
+    left_out = [*done.left_out, *_edited(project)]
+    report = {"file": done.path, "more": done.more, "left_out": left_out}
     words = [
         f"Written to {', '.join(map(str, [done.path, *done.more]))}.",
-        *(f"! Kohya's tools cannot be told: {said}" for said in done.left_out),
+        *(f"! Kohya's tools cannot be told: {said}" for said in left_out),
     ]
     return report, "\n".join(words)
 
@@ -96,3 +98,9 @@ def folders_of(project: Project) -> dict[str, Path]:
     if project.reg.is_dir() and any(project.reg.iterdir()):
         found["reg_data_dir"] = project.reg
     return {key: folder.resolve() for key, folder in found.items()}
+
+
+def _edited(project: Project) -> list[str]:
+    """Say it where pictures are trained otherwise than their files are: edits are a record, and the files stay."""
+    edited = sum(bool(image.edit) for image in collect(project.img).images)
+    return [f"how {edited} of the pictures are turned or cropped; there they are as their files are."] if edited else []

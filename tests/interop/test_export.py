@@ -1,5 +1,6 @@
 """Settings leave for kohya's tools as easily as they came."""
 
+import hashlib
 import json
 import shlex
 import tomllib
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from loranb.cli import main
+from loranb.dataset.edits import Edit, Edits
 from loranb.errors import SettingsError
 from loranb.interop.export import export
 from loranb.interop.kohya import read
@@ -171,3 +173,11 @@ def test_a_project_is_written_with_its_folders(drawn_project, tmp_path, capsys):
     found = read(out)
     assert found.settings.dataset.resolution == 64
     assert "train_data_dir" in found.ignored
+
+
+def test_pictures_that_are_cut_here_are_said_to_be_whole_there(drawn_project, tmp_path, capsys):
+    picture = next(drawn_project.img.rglob("*.png"))
+    content = hashlib.sha256(picture.read_bytes()).hexdigest()
+    Edits(drawn_project.edits_file).set(content, Edit(90), picture.name)
+    assert main(["export-kohya", str(drawn_project.root), "--out", str(tmp_path / "a.toml")]) == 0
+    assert "how 1 of the pictures are turned or cropped" in capsys.readouterr().out
