@@ -125,6 +125,7 @@ def _kohya(settings: Settings, plan: Plan, base: Mapping[str, str], moment: Mome
         "ss_lr_warmup_steps": 0 if optimizer.schedule == "constant" else whole_steps(optimizer.warmup, plan.steps),
         "ss_num_train_images": plan.items,
         "ss_num_reg_images": plan.regularisation_items,
+        "ss_gradient_checkpointing": settings.memory.gradient_checkpointing != "none",
         "ss_num_validation_images": len(plan.held_out),
         "ss_num_batches_per_epoch": plan.batches_per_epoch,
         "ss_num_epochs": plan.epochs,

@@ -83,7 +83,7 @@ class _StoredWeight(nn.Module):
 
     def decoded(self, dtype: torch.dtype) -> Tensor:
         """Return the weights, as a layer that stores them plainly would hold them."""
-        return _decode(self.bits, self.scale, self.shape, self.how).to(dtype)  # type: ignore[arg-type]
+        return _decode(self.bits, self.scale, self.shape, self.how, dtype)  # type: ignore[arg-type]
 
     @property
     def weight(self) -> Tensor:
@@ -159,13 +159,13 @@ def _encode(weight: Tensor, how: Stored) -> tuple[Tensor, Tensor]:
     return coded.view(torch.uint8), scale
 
 
-def _decode(bits: Tensor, scale: Tensor, shape: torch.Size, how: Stored) -> Tensor:
-    """Turn bytes back into weights, in fp32."""
+def _decode(bits: Tensor, scale: Tensor, shape: torch.Size, how: Stored, dtype: torch.dtype) -> Tensor:
+    """Turn bytes back into weights; they are computed in fp32, and rounded once."""
     if how == "4bit":
         from bitsandbytes.functional import QuantState, dequantize_4bit
 
         blocks = torch.Size((scale.numel(), BLOCK))
-        state = QuantState(scale, shape=blocks, blocksize=BLOCK, quant_type="nf4", dtype=torch.float32)
+        state = QuantState(scale, shape=blocks, blocksize=BLOCK, quant_type="nf4", dtype=dtype)
         return dequantize_4bit(bits, state).flatten()[: shape.numel()].view(shape)
     coded = bits.view(torch.int8 if how == "8bit" else torch.float8_e4m3fn)
-    return coded.to(scale.dtype) * scale
+    return (coded.to(scale.dtype) * scale).to(dtype)

@@ -66,6 +66,7 @@ def test_the_file_is_what_kohyas_tools_expect(small_project):
     assert told["ss_network_dim"] == "4"
     assert float(told["ss_network_alpha"]) == 4
     assert told["ss_base_model_version"] == "sd_v1"
+    assert told["ss_gradient_checkpointing"] == "False"
     assert told["ss_output_name"] == run.name == "small_v1a"
     assert told["modelspec.architecture"] == "stable-diffusion-v1/lora"
     assert re.fullmatch(r"[0-9a-f]{64}", told["sshs_model_hash"])

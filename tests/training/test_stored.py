@@ -57,6 +57,13 @@ def test_output_and_gradient_are_those_of_a_plain_layer_with_the_stored_weights(
 
 
 @pytest.mark.parametrize("how", HOW)
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_a_stored_weight_is_rounded_once(how, dtype):
+    layer = stored_layer(LAYERS["linear"][0], how)
+    assert torch.equal(layer.decoded(dtype), layer.decoded(torch.float32).to(dtype))
+
+
+@pytest.mark.parametrize("how", HOW)
 def test_under_autocast_it_computes_in_half_precision_as_a_plain_layer_does(how):
     layer = stored_layer(LAYERS["linear"][0], how)
     x = torch.randn(5, 96, requires_grad=True)
