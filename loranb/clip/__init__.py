@@ -116,6 +116,7 @@ def check_limit(limit: int) -> int:
     return limit
 
 
+@functools.cache
 def vocabulary() -> dict[str, int]:
     """Return the number of each token."""
     bytes_ = _bytes()
@@ -123,6 +124,7 @@ def vocabulary() -> dict[str, int]:
     return {piece: number for number, piece in enumerate(pieces)}
 
 
+@functools.cache
 def merges() -> list[tuple[str, str]]:
     """Read the pairs that are merged, the first learned first."""
     packed = importlib.resources.files(__name__).joinpath(VOCABULARY).read_bytes()

@@ -43,7 +43,7 @@ def unet_config(family: str, shapes: Shapes) -> dict[str, Any]:
     told |= {
         "block_out_channels": channels,
         "transformer_layers_per_block": [max(1, depth) for depth in depths],
-        "cross_attention_dim": next(s[1] for n, s in shapes.items() if n.endswith(".attn2.to_k.weight")),
+        "cross_attention_dim": _first(shapes, ".attn2.to_k.weight")[1],
         "down_block_types": ["CrossAttnDownBlock2D" if depth else "DownBlock2D" for depth in depths],
         "up_block_types": ["CrossAttnUpBlock2D" if depth else "UpBlock2D" for depth in reversed(depths)],
     }
@@ -86,8 +86,7 @@ def text_config(family: str, number: int, shapes: Shapes, prefix: str) -> dict[s
     told = config(family)["text_encoders"][number]
     inside = {name.removeprefix(prefix): shape for name, shape in shapes.items() if name.startswith(prefix)}
     layers = 1 + max(int(n) for name in inside for n in re.findall(r"(?:resblocks|layers)\.(\d+)\.", name))
-    ends = ("token_embedding.weight", "mlp.fc1.weight", "mlp.c_fc.weight")
-    table, inner = (next(s for n, s in inside.items() if n.endswith(end)) for end in (ends[0], ends[1:]))
+    table, inner = _first(inside, "token_embedding.weight"), _first(inside, "mlp.fc1.weight", "mlp.c_fc.weight")
     width = table[1]
     told |= {
         "vocab_size": table[0],
@@ -100,6 +99,14 @@ def text_config(family: str, number: int, shapes: Shapes, prefix: str) -> dict[s
     }
     projection = inside.get("text_projection")
     return told | {"projection_dim": projection[1] if projection else width}
+
+
+def _first(shapes: Shapes, *ends: str) -> tuple[int, ...]:
+    """Return the shape of the first tensor whose name ends so."""
+    for name, shape in shapes.items():
+        if name.endswith(ends):
+            return shape
+    raise KeyError(ends[0])
 
 
 def _depth(shapes: Shapes, attention: str) -> int:

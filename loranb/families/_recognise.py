@@ -75,7 +75,8 @@ def recognise_checkpoint(file: Checkpoint) -> Recognised:
                 f"{name} is not a whole base model: {part} is missing. Get the full checkpoint; those that hold the "
                 "U-Net alone cannot be trained on."
             )
-    if (channels := shapes[f"{UNET}input_blocks.0.0.weight"][1]) != LATENT_CHANNELS:
+    first = shapes.get(f"{UNET}input_blocks.0.0.weight", ())
+    if len(first) > 1 and (channels := first[1]) != LATENT_CHANNELS:
         raise ModelError(
             f"{name} is an inpainting model: its U-Net reads {channels} channels and not 4. "
             "Choose the plain model that it was made from; the LoRA works with both."

@@ -45,6 +45,20 @@ def load_single_file(path: Path, dtype: torch.dtype, family: str) -> Parts:
         ModelError: it cannot be read, or lacks a part.
     """
     file = open_checkpoint(path)
+    if not all(any(name.startswith(prefix) for name in file.shapes) for prefix in PREFIXES[family]):
+        raise ModelError(
+            f"model.family = {family!r}, but {path.name} has no text encoder of that family. Leave it on auto."
+        )
+    try:
+        return _load(file, dtype, family)
+    except (KeyError, ValueError, IndexError) as error:
+        raise ModelError(
+            f"{path.name} cannot be loaded: its tensors are put together as in no model that is known here ({error}). "
+            "Get another file of the model, or its diffusers folder."
+        ) from error
+
+
+def _load(file: Checkpoint, dtype: torch.dtype, family: str) -> Parts:
     scheduler, notices = _scheduler(file, family)
     unet = _empty(UNet2DConditionModel.from_config, unet_config(family, file.shapes))
     _fill(unet, file, dtype, lambda name: unet_place(name, UNET, file.shapes))

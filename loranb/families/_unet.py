@@ -58,7 +58,7 @@ def load_pipeline(source: str, dtype: torch.dtype, kind: type[DiffusionPipeline]
     Raises:
         ModelError: with what to do about it.
     """
-    options: dict[str, Any] = {"torch_dtype": {"vae": torch.float32, "default": dtype}}
+    options: dict[str, Any] = {"torch_dtype": {"vae": torch.float32, "default": dtype}, "variant": _variant(source)}
     if kind is StableDiffusionPipeline:
         options |= {"safety_checker": None, "requires_safety_checker": False}
     for file in sorted(Path(source).glob("*/*.safetensors")):
@@ -71,6 +71,12 @@ def load_pipeline(source: str, dtype: torch.dtype, kind: type[DiffusionPipeline]
             f"The base model {source!r} could not be loaded: {_first_line(error)} Get the folder again, whole, or "
             "the .safetensors file of the same model."
         ) from error
+
+
+def _variant(source: str) -> str | None:
+    """Name the number format by which a folder's weights are called, where there are none without one: ``fp16``."""
+    weights = [file.name for file in (Path(source) / "unet").glob("*.safetensors")]
+    return "fp16" if weights and all(".fp16." in name for name in weights) else None
 
 
 @contextlib.contextmanager

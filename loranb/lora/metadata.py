@@ -119,6 +119,7 @@ def _kohya(settings: Settings, plan: Plan, base: Mapping[str, str], moment: Mome
         "ss_base_model_version": base["version"] + ("_v" if _is_v_of_sd(base) else ""),
         "ss_sd_model_name": base["name"],
         "ss_v2": base["version"] == "sd_v2",
+        **({"ss_vae_name": Path(settings.model.vae).name} if settings.model.vae else {}),
         "ss_mixed_precision": settings.memory.precision.replace("fp32", "no"),
         "ss_resolution": f"({side}, {side})",
         "ss_learning_rate": optimizer.learning_rate,

@@ -28,7 +28,6 @@ class ModelSettings(Group):
         "out grey or washed out. Draw with the same one afterwards.",
         advanced=True,
         kohya="vae",
-        ss="ss_vae_name",
     )
     size_conditioning: Literal["cut", "kohya"] = setting(
         "cut",

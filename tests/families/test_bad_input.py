@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from random import Random
 
 import pytest
 import torch
@@ -136,3 +137,25 @@ def test_a_folder_whose_weights_do_not_fit_its_description_says_so(tiny_sd1, tmp
     path = tmp_path / "bad/text_encoder/config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"intermediate_size": 99}))
     assert "could not be loaded" in told(tmp_path / "bad")
+
+
+def test_a_family_whose_text_encoder_is_not_in_the_file_is_told(tiny_sd1_file):
+    with pytest.raises(
+        ModelError, match=r"model\.family = 'sd2', but tiny_sd1\.safetensors has no text encoder of that"
+    ):
+        families.load(str(tiny_sd1_file), torch.float32, "sd2")
+
+
+@pytest.mark.parametrize("kind", ["sd1", "sd2", "sdxl"])
+def test_whatever_is_left_out_of_a_file_it_is_told_in_words(kind, request, tmp_path):
+    tensors = load_file(request.getfixturevalue(f"tiny_{kind}_file"))
+    random = Random(kind)
+    for lost in ("input_blocks.", "attn2", "first_stage_model.encoder", "layers.0", "embedding", "mlp", "", "", ""):
+        left = (
+            {n: t for n, t in tensors.items() if lost not in n}
+            if lost
+            else dict(random.sample(list(tensors.items()), 60))
+        )
+        save_file(left, tmp_path / "less.safetensors")
+        with pytest.raises(ModelError, match="less.safetensors"):
+            families.load(str(tmp_path / "less.safetensors"), torch.float32)

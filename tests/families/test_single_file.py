@@ -1,6 +1,7 @@
 """Base models from single files: without the network, the same as from a folder."""
 
 import json
+import shutil
 import socket
 
 import pytest
@@ -186,3 +187,28 @@ def test_recognising_a_file_reads_its_header_alone(tiny_sdxl_file, tmp_path):
     (tmp_path / "zeros.safetensors").write_bytes(data[:header] + bytes(len(data) - header))
     assert recognise(str(tmp_path / "zeros.safetensors")) == recognise(str(tiny_sdxl_file))
     assert len(open_checkpoint(tiny_sdxl_file).shapes) == len(json.loads(data[8:header]))
+
+
+def test_the_oldest_files_have_no_text_model_in_their_names(tiny_sd1_file, tmp_path):
+    tensors = load_file(tiny_sd1_file)
+    save_file({name.replace(".text_model.", "."): t for name, t in tensors.items()}, tmp_path / "old.safetensors")
+    ours, theirs = (families.load(str(file), torch.float32) for file in (tmp_path / "old.safetensors", tiny_sd1_file))
+    expected = theirs.text_encoders["lora_te"].state_dict()
+    assert all(torch.equal(t, expected[n]) for n, t in ours.text_encoders["lora_te"].state_dict().items())
+
+
+@pytest.mark.parametrize("dtype", [torch.float8_e4m3fn, torch.float8_e5m2])
+def test_a_file_in_8_bits_is_read(tiny_sd1_file, tmp_path, dtype):
+    save_file({name: t.to(dtype) for name, t in load_file(tiny_sd1_file).items()}, tmp_path / "small.safetensors")
+    model = families.load(str(tmp_path / "small.safetensors"), torch.bfloat16)
+    wide = families.load(str(tiny_sd1_file), torch.float32).unet.conv_in.weight
+    assert torch.equal(model.unet.conv_in.weight, wide.to(dtype).to(torch.bfloat16))
+
+
+def test_a_folder_whose_files_are_called_by_their_number_format_is_read(tiny_sdxl, tmp_path):
+    shutil.copytree(tiny_sdxl, tmp_path / "variant")
+    for file in (tmp_path / "variant").glob("*/*model.safetensors"):
+        file.rename(file.with_suffix(".fp16.safetensors"))
+    ours, theirs = (families.load(str(folder), torch.float32) for folder in (tmp_path / "variant", tiny_sdxl))
+    expected = theirs.unet.state_dict()
+    assert all(torch.equal(tensor, expected[name]) for name, tensor in ours.unet.state_dict().items())

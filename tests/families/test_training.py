@@ -14,7 +14,7 @@ from loranb.lora.file import load_lora
 from loranb.training.recipe import train
 from loranb.training.run import Run
 
-KINDS = ["sd2", "sdxl", pytest.param("sd1", marks=pytest.mark.slow)]
+KINDS = ["sdxl", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("sd1", "sd2"))]
 
 
 def trained(project, source, **changes):
@@ -73,6 +73,7 @@ def difference(one, other) -> int:
     return max(abs(a - b) for a, b in zip(one.tobytes(), other.tobytes(), strict=True))
 
 
+@pytest.mark.slow
 def test_what_sdxl_is_told_of_the_cut_changes_what_it_learns(small_project, tiny_sdxl):
     changes = {"dataset.buckets": False}  # every picture is cut to a square
     by_cut = losses(trained(small_project, tiny_sdxl, **changes)[1])
