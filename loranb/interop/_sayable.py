@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from loranb.base_models.picks import QUICK_PICKS
+from loranb.interop._family import family_of
 from loranb.interop._learning import as_kohya_writes, of_percent, plain_name, to_percent
 from loranb.interop._network import BLOCKS
 from loranb.interop._reading import as_number, by_key
@@ -44,25 +44,9 @@ def sayable(settings: Settings, kind: str) -> Settings:
     said = said.assign_all(keyless | {"saving.name": settings.saving.name, "samples.prompts": settings.samples.prompts})
     for nearest in (_words, _network, _parts, _optimizer, _noise, _other):
         said = said.assign_all(nearest(said))
+    if family_of(settings) == "sdxl":  # they pass over it there
+        said = said.assign("model.clip_skip", defaults.model.clip_skip)
     return said.assign_all(_of_kind(said, kind))
-
-
-def is_sdxl(settings: Settings) -> bool:
-    """Whether the base model is of the family that kohya's tools have a trainer of its own for."""
-    return family_of(settings) == "sdxl"
-
-
-def family_of(settings: Settings) -> str:
-    """Name the family: as set, as known of well-known models, else by the model's name."""
-    if settings.model.family != "auto":
-        return settings.model.family
-    known = {pick.source: pick.family for pick in QUICK_PICKS}
-    name = settings.model.base.lower()
-    if settings.model.base in known:
-        return known[settings.model.base]
-    if any(word in name for word in ("xl", "pony", "illustrious", "noob")):
-        return "sdxl"
-    return "sd2" if any(word in name for word in ("stable-diffusion-2", "v2-1", "sd2")) else "sd1"
 
 
 def _words(settings: Settings) -> dict[str, Any]:
@@ -146,8 +130,6 @@ def _other(settings: Settings) -> dict[str, Any]:
         changes["validation.every_epochs"] = Settings().validation.every_epochs
     if settings.length.seed == 0:  # they draw one then
         changes["length.seed"] = Settings().length.seed
-    if is_sdxl(settings):
-        changes["model.clip_skip"] = Settings().model.clip_skip
     return changes
 
 

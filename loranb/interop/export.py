@@ -16,10 +16,11 @@ import tomlkit
 from loranb.errors import SettingsError
 from loranb.files import write_text
 from loranb.interop._absent import NOUGHT
+from loranb.interop._family import family_of
 from loranb.interop._form_keys import AS_IT_BEGINS, FORM_KEYS, NETWORK_ARGUMENTS
 from loranb.interop._learning import to_percent
 from loranb.interop._reading import by_key
-from loranb.interop._sayable import family_of, left_out, sayable, written
+from loranb.interop._sayable import left_out, sayable, written
 from loranb.interop._source import ARGUMENTS, FORM, SAME
 from loranb.settings import Settings
 from loranb.settings.conflicts import conflicts
@@ -45,12 +46,14 @@ class Exported:
         said: the settings as the file says them.
         left_out: what the tool cannot be told.
         more: other files that were written for it.
+        script: sd-scripts' trainer that it is for.
     """
 
     path: Path
     said: Settings
     left_out: list[str]
     more: list[Path]
+    script: str
 
 
 def export(settings: Settings, path: Path, folders: Mapping[str, Path] | None = None) -> Exported:
@@ -70,29 +73,33 @@ def export(settings: Settings, path: Path, folders: Mapping[str, Path] | None = 
     if problems := [*conflicts(settings), *conflicts(fill_blanks(settings, "", ()))]:
         raise SettingsError(problems)
     kind = kinds[path.suffix.lower()]
-    said = sayable(settings, kind)
+    said, family = sayable(settings, kind), family_of(settings)
     values = {key: str(folder) for key, folder in (folders or {}).items()}
     more = []
     if kind == FORM:
-        write_text(path, json.dumps(dict(sorted((form(said) | values).items())), indent=2, ensure_ascii=False) + "\n")
+        write_text(
+            path, json.dumps(dict(sorted((form(said, family) | values).items())), indent=2, ensure_ascii=False) + "\n"
+        )
     else:
         prompts = path.with_name(f"{path.stem}_prompts.txt")
-        given = scripts(said) | values
+        given = scripts(said, family) | values
         if said.samples.prompts:
             write_text(prompts, "\n".join(said.samples.prompts) + "\n")
             given["sample_prompts"] = str(prompts)
             more.append(prompts)
         write_text(path, tomlkit.dumps(given))
-    return Exported(path, said, left_out(settings, said), more)
+    script = "sdxl_train_network.py" if family == "sdxl" else "train_network.py"
+    return Exported(path, said, left_out(settings, said), more, script)
 
 
-def form(said: Settings) -> dict[str, Any]:
+def form(said: Settings, family: str) -> dict[str, Any]:
     """Return a preset of kohya's form.
 
     Args:
         said: settings as they can be said there; see `sayable`.
+        family: the base model's: sd1, sd2 or sdxl.
     """
-    values = _in_its_fields(said) | _common(said) | _network_of_form(said)
+    values = _in_its_fields(said) | _common(said, family) | _network_of_form(said)
     warmup, noise = said.optimizer.warmup, said.noise
     passed_on = {key: values.pop(key) for key in list(values) if key not in FORM_KEYS}
     passed_on |= {key: 0 for key in NOUGHT if values.get(key) == 0}  # the form leaves these out
@@ -110,8 +117,8 @@ def form(said: Settings) -> dict[str, Any]:
             "noise_offset_type": "Multires" if noise.offset is None and noise.multires_iterations else "Original",
             "optimizer_args": " ".join(_optimizer_args(said)),
             "sample_prompts": "\n".join(said.samples.prompts),
-            "sdxl": family_of(said) == "sdxl",
-            "sdxl_no_half_vae": family_of(said) == "sdxl",  # in fp16 that VAE gives black pictures
+            "sdxl": family == "sdxl",
+            "sdxl_no_half_vae": family == "sdxl",  # in fp16 that VAE gives black pictures
             "additional_parameters": _passed(
                 {k: v for k, v in passed_on.items() if k in NOUGHT or v != default.get(k)}
             ),
@@ -119,13 +126,14 @@ def form(said: Settings) -> dict[str, Any]:
     )
 
 
-def scripts(said: Settings) -> dict[str, Any]:
+def scripts(said: Settings, family: str) -> dict[str, Any]:
     """Return sd-scripts' arguments, without the sample prompts, which stand in a file of their own.
 
     Args:
         said: settings as they can be said there; see `sayable`.
+        family: the base model's: sd1, sd2 or sdxl.
     """
-    values = dict(written(said)) | _common(said)
+    values = dict(written(said)) | _common(said, family)
     values |= {"lr_warmup_steps": said.optimizer.warmup, "optimizer_args": _optimizer_args(said), "sdpa": True}
     values |= {"max_train_steps": said.length.steps} if said.length.steps else {"max_train_epochs": said.length.epochs}
     values |= {"torch_compile": said.memory.compile != "no"}
@@ -144,11 +152,11 @@ def scripts(said: Settings) -> dict[str, Any]:
     return {key: value for key, value in named.items() if value not in ("", [], ())} | {"network_args": arguments}
 
 
-def _common(said: Settings) -> dict[str, Any]:
+def _common(said: Settings, family: str) -> dict[str, Any]:
     lora, optimizer = said.lora, said.optimizer
     return {
         "pretrained_model_name_or_path": said.model.base,
-        "v2": family_of(said) == "sd2",
+        "v2": family == "sd2",
         "optimizer": KNOWN[optimizer.name].path if optimizer.name in _BY_CLASS else optimizer.name,
         "caption_extension": ".txt",
         "save_model_as": "safetensors",

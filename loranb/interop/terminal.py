@@ -84,9 +84,9 @@ def export_kohya(asked: argparse.Namespace) -> tuple[dict[str, Any], str]:
         raise ProjectError(f"{asked.out} is there already, and is not overwritten. Choose another name.")
     done = export(project.settings(), asked.out, folders_of(project))
     left_out = [*done.left_out, *_edited(project)]
-    report = {"file": done.path, "more": done.more, "left_out": left_out}
+    report = {"file": done.path, "more": done.more, "script": done.script, "left_out": left_out}
     words = [
-        f"Written to {', '.join(map(str, [done.path, *done.more]))}.",
+        f"Written to {', '.join(map(str, [done.path, *done.more]))}, for sd-scripts' {done.script}.",
         *(f"! Kohya's tools cannot be told: {said}" for said in left_out),
     ]
     return report, "\n".join(words)

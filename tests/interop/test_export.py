@@ -105,6 +105,25 @@ def test_networks_go_by_their_names_there(tmp_path, changes, kind, module, argum
     assert (written["network_module"], set(written["network_args"])) == (module, arguments)
 
 
+@pytest.mark.parametrize(
+    ("base", "family", "expected"),
+    [
+        ("stabilityai/stable-diffusion-xl-base-1.0", "auto", (True, False, "sdxl_train_network.py")),
+        ("/models/mine.safetensors", "sdxl", (True, False, "sdxl_train_network.py")),
+        ("somebody/my-xl-mix", "auto", (True, False, "sdxl_train_network.py")),
+        ("/models/mine.safetensors", "sd2", (False, True, "train_network.py")),
+        ("/models/mine.safetensors", "auto", (False, False, "train_network.py")),
+    ],
+)
+def test_the_family_is_said_by_kohyas_switches(tmp_path, base, family, expected):
+    done, written = exported(tmp_path, "a.json", model__base=base, model__family=family)
+    assert (written["sdxl"], written["v2"], done.script) == expected
+
+
+def test_the_family_is_recognised_from_the_models_files(tmp_path, tiny_sdxl):
+    assert exported(tmp_path, "a.json", model__base=str(tiny_sdxl))[1]["sdxl"]
+
+
 def test_a_part_that_is_not_trained_has_the_rate_nought(tmp_path):
     _, written = exported(tmp_path, "a.toml", lora__text_encoder=False)
     assert (written["unet_lr"], written["text_encoder_lr"]) == (1e-4, 0)
