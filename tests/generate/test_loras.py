@@ -41,7 +41,7 @@ def trained(base: Path, **options: object) -> tuple[BaseModel, Adapter]:
 @pytest.mark.parametrize(
     "options",
     [
-        *({"type": kind, "rank": 2} for kind in TYPES),
+        *(pytest.param({"type": kind, "rank": 2}, marks=pytest.mark.slow) for kind in TYPES),
         *({"type": kind, "rank": 2, "alpha": 1, "conv_rank": 3, "conv_alpha": 2} for kind in TYPES),
         {"type": "lokr", "rank": 1, "factor": 2, "decompose_both": True, "conv_rank": 1},
         {"type": "lokr", "rank": 2, "alpha": 7, "factor": 4},

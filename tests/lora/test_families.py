@@ -15,7 +15,7 @@ from loranb.lora.targets import unet_targets
 from loranb.settings import LoraSettings, OptimizerSettings
 from loranb.training.optimizers import choose, learning_rates, make_optimizer
 
-EVERY_TYPE = ("dora", "lokr", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("lora", "loha")))
+EVERY_TYPE = ("dora", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("lora", "loha", "lokr")))
 SHAPES = {  # of the U-Nets that were published
     "sd2": {"cross_attention_dim": 1024, "attention_head_dim": [5, 10, 20, 20], "use_linear_projection": True},
     "sdxl": {
@@ -33,7 +33,7 @@ SHAPES = {  # of the U-Nets that were published
 }
 
 
-@pytest.fixture(params=["sd2", "sdxl", pytest.param("sd1", marks=pytest.mark.slow)])
+@pytest.fixture(params=["sdxl", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("sd1", "sd2"))])
 def folder(request):
     return request.getfixturevalue(f"tiny_{request.param}")
 
@@ -146,9 +146,11 @@ def test_sdxl_has_23_blocks_and_their_numbers_reach_its_layers(tiny_sdxl):
 @pytest.mark.parametrize(
     ("rates", "wanted"),
     [
-        ({}, {"unet": 1e-4, "text_encoder_1": 5e-5, "text_encoder_2": 5e-5}),
+        pytest.param({}, {"unet": 1e-4, "text_encoder_1": 5e-5, "text_encoder_2": 5e-5}, marks=pytest.mark.slow),
         ({"text_encoder_2_learning_rate": 1e-5}, {"unet": 1e-4, "text_encoder_1": 5e-5, "text_encoder_2": 1e-5}),
-        ({"text_encoder_2_learning_rate": 0}, {"unet": 1e-4, "text_encoder_1": 5e-5}),
+        pytest.param(
+            {"text_encoder_2_learning_rate": 0}, {"unet": 1e-4, "text_encoder_1": 5e-5}, marks=pytest.mark.slow
+        ),
     ],
     ids=str,
 )
@@ -160,6 +162,7 @@ def test_each_text_encoder_of_sdxl_has_a_rate(tiny_sdxl, rates, wanted):
     assert any(name.startswith("lora_te2_") for name in adapter.tensors()) == ("text_encoder_2" in wanted)
 
 
+@pytest.mark.slow
 def test_sdxls_layers_are_known_by_diffusers_names_too(tiny_sdxl, tmp_path):
     """Some trainers write kohya's form with diffusers' names of SDXL's blocks."""
     model, adapter = trained(tiny_sdxl, rank=2)

@@ -14,7 +14,7 @@ from loranb.settings.conflicts import conflicts
 from loranb.training.recipe import train
 from loranb.training.run import Run
 
-TYPES = ("lora", "dora", "loha", "lokr")
+TYPES = ("dora", "lokr", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("lora", "loha")))
 
 
 def predicted(model):

@@ -85,8 +85,14 @@ def test_every_weight_learns(model, kind):
             assert all(weight.grad.abs().sum() > 0 for weight in layer.weights.values()), layer.key
 
 
-@pytest.mark.parametrize("how", ["8bit", "fp8", "4bit"])
-@pytest.mark.parametrize("kind", TYPES)
+@pytest.mark.parametrize(
+    ("kind", "how"),
+    [
+        ("dora", "4bit"),
+        ("lokr", "8bit"),
+        *(pytest.param(kind, how, marks=pytest.mark.slow) for kind in TYPES for how in ("8bit", "fp8", "4bit")),
+    ],
+)
 def test_it_goes_on_a_base_that_is_stored_in_fewer_bits(tiny_sd1, kind, how):
     """Linear layers, 1 x 1 and 3 x 3 convolutions: it begins as nothing, and every weight has a gradient."""
     if how == "4bit":
@@ -178,7 +184,7 @@ def test_what_leaves_nothing_to_do_is_told_before_anything_is_loaded(changes, sa
     assert re.search(said, " ".join(conflicts(Settings().assign_all(changes))))
 
 
-@pytest.mark.parametrize("kind", TYPES)
+@pytest.mark.parametrize("kind", ["dora", *(pytest.param(k, marks=pytest.mark.slow) for k in ("lora", "loha", "lokr"))])
 def test_every_type_goes_on_after_a_stop_as_if_there_had_been_none(small_project, kind):
     changes = {"lora.type": kind, "lora.rank": 2, "lora.conv_rank": 2, "length.epochs": 1}
     settings = small_project.settings().assign_all(changes)
