@@ -14,7 +14,7 @@ from typing import Any
 import tomlkit
 
 from loranb.errors import SettingsError
-from loranb.files import write_text
+from loranb.files import free_name, write_text
 from loranb.interop._absent import NOUGHT
 from loranb.interop._family import family_of
 from loranb.interop._form_keys import AS_IT_BEGINS, FORM_KEYS, NETWORK_ARGUMENTS
@@ -70,18 +70,17 @@ def export(settings: Settings, path: Path, folders: Mapping[str, Path] | None = 
     kinds = {".json": FORM, ".toml": ARGUMENTS}
     if path.suffix.lower() not in kinds:
         raise SettingsError([f"{path.name}: its name must end in .json, for kohya_ss, or .toml, for sd-scripts."])
-    if problems := [*conflicts(settings), *conflicts(fill_blanks(settings, "", ()))]:
-        raise SettingsError(problems)
+    if problems := dict.fromkeys([*conflicts(settings), *conflicts(fill_blanks(settings, "", ()))]):
+        raise SettingsError(list(problems))
     kind = kinds[path.suffix.lower()]
     said, family = sayable(settings, kind), family_of(settings)
     values = {key: str(folder) for key, folder in (folders or {}).items()}
     more = []
     if kind == FORM:
-        write_text(
-            path, json.dumps(dict(sorted((form(said, family) | values).items())), indent=2, ensure_ascii=False) + "\n"
-        )
+        preset = dict(sorted((form(said, family) | values).items()))
+        write_text(path, json.dumps(preset, indent=2, ensure_ascii=False) + "\n")
     else:
-        prompts = path.with_name(f"{path.stem}_prompts.txt")
+        prompts = free_name(path.with_name(f"{path.stem}_prompts.txt"))
         given = scripts(said, family) | values
         if said.samples.prompts:
             write_text(prompts, "\n".join(said.samples.prompts) + "\n")

@@ -144,6 +144,13 @@ def test_sample_prompts_lie_in_a_file_of_their_own_for_sd_scripts(tmp_path):
     assert done.more[0].read_text() == "a cat\na dog --s 20\n"
 
 
+def test_a_file_of_prompts_that_is_there_is_not_overwritten(tmp_path):
+    (tmp_path / "a_prompts.txt").write_text("mine")
+    done, _ = exported(tmp_path, "a.toml", samples__prompts=("a cat",))
+    assert (tmp_path / "a_prompts.txt").read_text() == "mine"
+    assert read(done.path).settings.samples.prompts == ("a cat",)
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
@@ -169,8 +176,9 @@ def test_an_optimizer_that_kohya_knows_by_its_class_comes_back_by_its_name(tmp_p
 
 @pytest.mark.parametrize("changes", [{"objective.timestep_min": 800, "objective.timestep_max": 700}])
 def test_settings_that_exclude_each_other_are_not_written(tmp_path, changes):
-    with pytest.raises(SettingsError, match="timestep_min"):
+    with pytest.raises(SettingsError, match="timestep_min") as caught:
         export(Settings().assign_all(changes), tmp_path / "a.json")
+    assert len(caught.value.problems) == 1
     assert list(tmp_path.iterdir()) == []
 
 
