@@ -36,7 +36,7 @@ class PlanView(w.VBox):
         self._kept, self._gpu_chosen, self._mend = kept, gpu_chosen, mend
         self._changes: Mapping[str, Any] = {}
         self._gpus = _offered()
-        self.text, self.verdict, self.more, self.notice = w.HTML(), w.HTML(), w.HTML(), w.HTML()
+        self.text, self.verdict, self.parts, self.more, self.notice = (w.HTML() for _ in range(5))
         first = _remembered(kept)
         self.choice = w.Dropdown(
             options=[("choose …", ""), *((label, label) for label in self._gpus)],
@@ -50,7 +50,7 @@ class PlanView(w.VBox):
         row = w.HBox([w.HTML("GPU"), self.choice])
         row.add_class("lb-tools")
         super().__init__(
-            [self.text, row, self.verdict, self.fit, self.notice, self.more], layout=w.Layout(width="100%")
+            [self.text, row, self.verdict, self.fit, self.notice, self.parts, self.more], layout=w.Layout(width="100%")
         )
 
     @property
@@ -61,16 +61,17 @@ class PlanView(w.VBox):
     @property
     def value(self) -> str:
         """What is shown, as HTML."""
-        return self.text.value + self.verdict.value + self.more.value
+        return "".join(part.value for part in (self.text, self.verdict, self.parts, self.more))
 
     def show(self, settings: Settings, plan: Plan | None, known: Estimate | None, why_not: str = "") -> None:
         """Show a plan and what it needs, or why there is none."""
         if plan is None or known is None:
-            self.text.value, self.verdict.value, self.more.value = title("Plan") + message("warning", why_not), "", ""
+            self.text.value = title("Plan") + message("warning", why_not)
+            self.verdict.value = self.parts.value = self.more.value = ""
             self._offer({}, "")
             return
         self.text.value = title("Plan") + message("info", _said(plan, known)) + formula(plan)
-        self.verdict.value = _memory(known)
+        self.verdict.value, self.parts.value = _verdict(known), _parts(known)
         fitting = known.cheapest
         self._offer(fitting.changes if fitting else {}, fitting.words if fitting else "")
         self.more.value = "".join([_files(known), _rate(settings, plan), _subjects(plan), _buckets(plan)])
@@ -113,7 +114,7 @@ def _said(plan: Plan, known: Estimate) -> str:
     return "\n".join(lines)
 
 
-def _memory(known: Estimate) -> str:
+def _verdict(known: Estimate) -> str:
     if known.memory is None:
         return small(UNKNOWN)
     needed, gpu = known.memory, known.gpu
@@ -124,8 +125,14 @@ def _memory(known: Estimate) -> str:
         said += f". It would fit with {known.cheapest.words}"
     if needed.samples > needed.training:
         said += f".\nThe most is needed while samples are drawn; {size(needed.training)} in a step"
-    box = message(_KINDS.get(known.verdict, "info"), f"{said}.")
-    return box + memory_bar(needed.parts, gpu.bytes if gpu else None) + small(f"{COMPUTED[:1].upper()}{COMPUTED[1:]}.")
+    return message(_KINDS.get(known.verdict, "info"), f"{said}.")
+
+
+def _parts(known: Estimate) -> str:
+    if known.memory is None:
+        return ""
+    bar = memory_bar(known.memory.parts, known.gpu.bytes if known.gpu else None)
+    return bar + small(f"{COMPUTED[:1].upper()}{COMPUTED[1:]}.")
 
 
 def _files(known: Estimate) -> str:

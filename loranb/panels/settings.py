@@ -115,7 +115,8 @@ class SettingsPanel(Panel):
         self.form.say(horizon, tuple(wrong))
         self.base.show(settings.model.base)
         gpu = self.plan.gpu
-        known = estimate(settings, horizon, gpu, self.speed) if horizon else None
+        elsewhere = self.speed is not None and gpu is not None and gpu.name != self.speed.device
+        known = estimate(settings, horizon, gpu, None if elsewhere else self.speed) if horizon else None
         self.plan.show(settings, horizon, known, why_not)
         self.advice.show([*self.form.problems, *wrong], advice(settings, horizon, gpu, base))
 

@@ -9,6 +9,7 @@ import pytest
 from loranb import saved_settings
 from loranb.dataset import captions
 from loranb.estimate import estimate
+from loranb.estimate.speed import Speed
 from loranb.panels.settings import panel
 from loranb.plan import plan
 from loranb.project import Project
@@ -322,7 +323,7 @@ def test_the_parts_of_the_memory_add_up_to_what_is_said(form):
     sdxl_on(form, "RTX 3090")
     settings, images = form.project.settings(), form.materials.images(form.project.settings())
     parts = estimate(settings, plan(settings, images)).memory.parts
-    drawn = [float(width) for width in re.findall(r'<rect [^>]*width="([\d.]+)"', form.plan.verdict.value)]
+    drawn = [float(width) for width in re.findall(r'<rect [^>]*width="([\d.]+)"', form.plan.parts.value)]
     assert len(drawn) == sum(bool(count) for count in parts.values())
     assert sum(drawn) / 420 * max(sum(parts.values()), 24 * 2**30) == pytest.approx(sum(parts.values()), rel=0.01)
 
@@ -333,6 +334,14 @@ def test_the_chosen_gpu_is_remembered_and_advice_knows_it(form, drawn_project):
     again = panel(drawn_project)
     assert again.plan.gpu.name == "T4"
     assert "can only imitate it" in told(again)
+
+
+def test_this_machines_speed_says_nothing_of_another_gpu(form):
+    form.speed = Speed("cpu", "fp32", 1e9, 20, 0.0)
+    form.form.rows["lora.rank"].input.value = "5"
+    assert "as this machine has trained before" in form.plan.value
+    form.plan.choice.value = next(label for label in form.plan._gpus if label.startswith("T4"))
+    assert "as this machine has trained before" not in form.plan.value
 
 
 def test_the_plan_tells_files_subjects_and_cuts(form):

@@ -69,7 +69,7 @@ def _short_batches(settings: Settings, plan: Horizon) -> Iterator[Advice]:
     better = min(smaller_ones, key=lambda smaller: Fraction(*_count(plan, smaller)))
     left, of = _count(plan, better)
     helps = Fraction(left, of) <= Fraction(short, batches) / 2
-    smaller = f"With {better} {left or 'none'} of {of:,} would be short. " if helps else ""
+    smaller = f"With {better}, {left or 'none'} of {of:,} would be short. " if helps else ""
     yield Advice(
         f"length.batch_size = {size} does not divide the pictures: {short:,} of {batches:,} batches of an epoch are "
         f"short, and the pictures in them count for more. {smaller}"
