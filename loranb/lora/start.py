@@ -68,7 +68,15 @@ def read_start(lora: LoraSettings, model: BaseModel) -> Layers | None:
     if lora.start_from is None:
         return None
     check_start(lora)
-    return read_layers(Path(lora.start_from).expanduser(), model)
+    layers = read_layers(Path(lora.start_from).expanduser(), model)
+    for key, held in layers.items():
+        for name, tensor in held.items():
+            if not torch.isfinite(tensor).all():
+                raise LoraFileError(
+                    f"{lora.start_from} cannot be gone on from: {key}.{name} holds what is no number. It has burnt "
+                    "out; take the file of an earlier epoch."
+                )
+    return layers
 
 
 def sizes_in(layers: Layers, keys: Mapping[str, str]) -> dict[str, Size]:

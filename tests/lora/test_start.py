@@ -118,6 +118,15 @@ def test_a_lora_of_another_base_model_is_refused(tiny_base, tmp_path):
         going_on(tiny_base, tmp_path / "b.safetensors")
 
 
+def test_a_burnt_out_lora_is_refused(tiny_base, tmp_path):
+    earlier(tiny_base, tmp_path / "a.safetensors", rank=2)
+    tensors, _ = load_lora(tmp_path / "a.safetensors")
+    next(iter(tensors.values())).fill_(float("nan"))
+    save_file(tensors, tmp_path / "b.safetensors")
+    with pytest.raises(LoraFileError, match="holds what is no number.*an earlier epoch"):
+        going_on(tiny_base, tmp_path / "b.safetensors", rank=2)
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
