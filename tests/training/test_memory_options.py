@@ -41,10 +41,13 @@ def stopped_and_gone_on(project, stop_after=3, **changes):
     "changes",
     [
         {"memory.lora_precision": "bf16"},
-        {"memory.lora_precision": "bf16", "optimizer.name": "AdamWScheduleFree", "optimizer.learning_rate": 1e-3},
+        pytest.param(
+            {"memory.lora_precision": "bf16", "optimizer.name": "AdamWScheduleFree", "optimizer.learning_rate": 1e-3},
+            marks=pytest.mark.slow,
+        ),
         {"optimizer.ema": 0.9},
         {"optimizer.text_encoder_stop": 50},
-        pytest.param({"memory.base": "4bit"}, marks=needs_bitsandbytes),
+        pytest.param({"memory.base": "4bit"}, marks=[pytest.mark.slow, needs_bitsandbytes]),
     ],
     ids=str,
 )
@@ -57,7 +60,14 @@ def test_a_stopped_run_goes_on_exactly(small_project, changes):
     assert all(torch.equal(got[key], wanted[key]) for key in wanted)
 
 
-@pytest.mark.parametrize("how", ["8bit", "fp8", pytest.param("4bit", marks=needs_bitsandbytes)])
+@pytest.mark.parametrize(
+    "how",
+    [
+        pytest.param("8bit", marks=pytest.mark.slow),
+        "fp8",
+        pytest.param("4bit", marks=[pytest.mark.slow, needs_bitsandbytes]),
+    ],
+)
 def test_a_base_in_fewer_bits_trains_nearly_as_a_whole_one(small_project, how):
     plain = losses(trained(small_project)[1])
     fewer = losses(trained(small_project, **{"memory.base": how})[1])

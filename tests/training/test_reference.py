@@ -54,14 +54,28 @@ OPTIONS = {
 }
 SCALES = {"tiny_sdxl": 0.13025, "demo": 1.0}  # of latents; 0.18215 elsewhere
 UNUSED = "lora_te1_text_model_encoder_layers_2_"
-QUICK = ("plain", "all weights of epsilon", "randomly perturbed")  # of the families besides SD 1.x
+QUICK = {
+    "sd1": (
+        "plain",
+        "all weights of epsilon",
+        "all weights of v",
+        "huber by snr",
+        "smooth L1",
+        "zero terminal SNR",
+        "adaptive random offset",
+        "multi-resolution",
+        "randomly perturbed",
+    ),
+    "sd2": ("plain",),
+    "sdxl": ("plain",),
+}
 CASES = [
     pytest.param(
         family,
         name,
         predicts,
         id=f"{family}, {name}, {predicts}",
-        marks=() if family == "sd1" or name in QUICK else pytest.mark.slow,
+        marks=() if name in QUICK[family] else pytest.mark.slow,
     )
     for family in ("sd1", "sd2", "sdxl")
     for name, (_, _, only) in OPTIONS.items()

@@ -102,8 +102,15 @@ def test_what_is_small_and_where_the_picture_comes_in_and_goes_out_is_left_as_it
     assert bytes_of(unet) < before
 
 
-@pytest.mark.parametrize("how", HOW)
-@pytest.mark.parametrize("kind", ["lora", "dora", "loha", "lokr"])
+@pytest.mark.parametrize(
+    ("how", "kind"),
+    [("8bit", "lora"), ("8bit", "dora"), ("8bit", "loha"), ("8bit", "lokr")]
+    + [
+        pytest.param(how, kind, marks=[pytest.mark.slow, *([needs_bitsandbytes] if how == "4bit" else [])])
+        for how in ("fp8", "4bit")
+        for kind in ("lora", "dora", "loha", "lokr")
+    ],
+)
 def test_each_type_of_lora_begins_without_an_effect_on_a_stored_base(tiny_sd1, how, kind):
     """Its convolutions too: peft makes those of a LoRA by the type of the layer that they are for."""
     from loranb.lora.adapter import attach
