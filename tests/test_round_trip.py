@@ -143,9 +143,9 @@ def test_a_trained_file_holds_the_settings_of_its_run_and_its_preview(small_proj
 @pytest.mark.parametrize("name", ["preset.json", "config.toml"])
 @given(SETTINGS)
 @trying(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.filter_too_much])
-def test_what_is_written_for_kohya_is_read_again(tmp_path_factory, name, asked):
+def test_what_is_written_for_kohya_is_read_again(file, name, asked):
     asked = without_conflicts(asked)
-    path = tmp_path_factory.getbasetemp() / name
+    path = file.with_name(name)
     written = export(asked, path)
     assert unlike(read(path).settings, written.said) == {}
     assert read(path).unknown == []

@@ -528,13 +528,17 @@ ANYTHING = st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=3) | st.d
 KNOWN = st.sampled_from([key for section in ("form", "old", "arguments", "network_arguments") for key in keys(section)])
 
 
+@pytest.fixture(scope="module")
+def anything(tmp_path_factory):
+    return tmp_path_factory.mktemp("anything") / "preset.json"
+
+
 @given(st.dictionaries(KNOWN, ANYTHING, max_size=6))
 @trying(deadline=None, max_examples=60)
-def test_whatever_stands_under_a_key_gives_settings_or_a_message(tmp_path_factory, told):
-    file = tmp_path_factory.getbasetemp() / "anything.json"
-    file.write_text(json.dumps(told))
+def test_whatever_stands_under_a_key_gives_settings_or_a_message(anything, told):
+    anything.write_text(json.dumps(told))
     try:
-        found = read(file)
+        found = read(anything)
     except SettingsError:  # networks and models that are refused
         return
     assert found.unknown == []
