@@ -45,7 +45,7 @@ class PlanView(w.VBox):
         )
         with_tooltip(self.choice, "The GPU that will be trained on")
         self.choice.observe(shown(lambda _: self._chosen(), self.notice), "value")
-        self.fit = w.Button(icon="wrench", layout=w.Layout(width="auto", display="none"))
+        self.fit = w.Button(icon="wrench", layout=w.Layout(width="140px", display="none"))
         self.fit.on_click(shown(lambda _: self._mend(self._changes), self.notice))
         row = w.HBox([w.HTML("GPU"), self.choice])
         row.add_class("lb-tools")
@@ -120,7 +120,7 @@ def _verdict(known: Estimate) -> str:
     needed, gpu = known.memory, known.gpu
     said = f"{size(needed.peak)} of GPU memory"
     if gpu:
-        said = f"{said} of {gpu.memory:.0f} GiB: {known.verdict}"
+        said = f"{said} are needed, and {gpu.name} has {gpu.memory:.0f} GiB: {known.verdict}"
     if known.cheapest:
         said += f". It would fit with {known.cheapest.words}"
     if needed.samples > needed.training:
