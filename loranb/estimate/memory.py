@@ -135,6 +135,12 @@ def encoded_once(settings: Settings) -> bool:
     return dataset.cache_latents and not dataset.random_crop and not dataset.colour
 
 
+def _encodes_text(settings: Settings) -> bool:
+    """Whether the text encoders stay on the GPU: they are trained, or nearly every caption that is shown is new."""
+    captions = settings.captions
+    return bool(settings.lora.text_encoder or captions.shuffle or captions.tag_dropout or captions.warmup)
+
+
 def _drawn(settings: Settings) -> int:
     """Pixels of a sample picture."""
     return settings.dataset.resolution**2
@@ -142,7 +148,7 @@ def _drawn(settings: Settings) -> int:
 
 def _weights(settings: Settings, base: Base, half: bool) -> int:
     unit, stored = (2 if half else 4), settings.memory.base
-    text = sum(base.text_weights) * unit if settings.lora.text_encoder else 0
+    text = sum(base.text_weights) * unit if _encodes_text(settings) else 0
     vae = 0 if encoded_once(settings) else 4 * VAE_WEIGHTS
     if stored == "as is":
         return base.weights * unit + text + vae

@@ -57,6 +57,7 @@ def test_weights_are_those_of_what_stays_on_the_gpu():
     unet, text = 859_520_964, 123_060_480
     assert needed({}).weights == 2 * (unet + text)
     assert needed({"lora.text_encoder": False}).weights == 2 * unet
+    assert needed({"lora.text_encoder": False, "captions.shuffle": True}).weights == 2 * (unet + text)
     assert needed({"lora.text_encoder": False, "memory.precision": "fp32"}).weights == 4 * unet
     four, eight = (needed({"lora.text_encoder": False, "memory.base": base}).weights for base in ("4bit", "8bit"))
     assert 0.5 * unet < four < 0.6 * unet
