@@ -82,6 +82,7 @@ class Family(Protocol):
 
     title: str  # for people
     base_model_version: str  # ss_base_model_version in a LoRA file
+    reads_clip_skip: bool  # whether `encode` heeds its clip_skip
 
     def load(self, source: str, dtype: "torch.dtype") -> BaseModel:
         """Load a base model from a diffusers folder or a single file."""

@@ -24,12 +24,14 @@ class StableDiffusion:
         title: for people.
         base_model_version: ``ss_base_model_version`` in a LoRA file.
         architectures: ``modelspec.architecture`` by what the model predicts.
+        reads_clip_skip: whether `encode` heeds its clip_skip.
     """
 
     name: str
     title: str
     base_model_version: str
     architectures: dict[str, str]
+    reads_clip_skip: bool = True
 
     def load(self, source: str, dtype: torch.dtype) -> BaseModel:
         """Load from a diffusers folder or a single file.

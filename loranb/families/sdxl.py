@@ -26,6 +26,7 @@ class SDXL:
 
     title = "Stable Diffusion XL"
     base_model_version = "sdxl_base_v1-0"
+    reads_clip_skip = False
 
     def load(self, source: str, dtype: torch.dtype) -> BaseModel:
         """Load from a diffusers folder or a single file.

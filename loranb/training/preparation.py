@@ -105,6 +105,11 @@ def _base_model(settings: Settings, dtype: torch.dtype) -> Generator[Event, None
     yield Preparing("base model", 0, 1)
     model = families.load(settings.model.base, dtype, settings.model.family, settings.model.vae)
     model.noise_schedule = noise_schedule(model.noise_schedule, settings.objective)
+    if settings.model.clip_skip != 1 and not model.family.reads_clip_skip:
+        model.notices.append(
+            f"model.clip_skip = {settings.model.clip_skip} changes nothing: {model.family.title} always reads the last "
+            "layer but one of its text encoders."
+        )
     yield Preparing("base model", 1, 1)
     return model
 

@@ -73,6 +73,13 @@ def difference(one, other) -> int:
     return max(abs(a - b) for a, b in zip(one.tobytes(), other.tobytes(), strict=True))
 
 
+@pytest.mark.parametrize(("kind", "said"), [("sdxl", ["model.clip_skip = 2 changes nothing"]), ("sd1", [])])
+def test_a_clip_skip_that_is_not_heeded_is_said(kind, said, request, small_project):
+    folder = request.getfixturevalue(f"tiny_{kind}")
+    _, events = trained(small_project, folder, **{"model.clip_skip": 2, "length.steps": 1})
+    assert [event.message[:35] for event in events if isinstance(event, Warned)] == said
+
+
 @pytest.mark.slow
 def test_what_sdxl_is_told_of_the_cut_changes_what_it_learns(small_project, tiny_sdxl):
     changes = {"dataset.buckets": False}  # every picture is cut to a square

@@ -31,7 +31,12 @@ def own(tiny_sd1_file, tmp_path_factory):
 
 @pytest.mark.parametrize(
     "form",
-    ["whole.safetensors", "alone.safetensors", "alone.vae.pt", "folder", "model", "named_by_diffusers.safetensors"],
+    [
+        "alone.vae.pt",
+        "named_by_diffusers.safetensors",
+        "folder",
+        *(pytest.param(form, marks=pytest.mark.slow) for form in ("whole.safetensors", "alone.safetensors", "model")),
+    ],
 )
 def test_it_takes_the_place_of_the_base_models_in_whatever_form(own, tiny_sd1, form):
     model = families.load(str(tiny_sd1), torch.bfloat16, vae=str(own / form))
