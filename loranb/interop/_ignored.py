@@ -39,7 +39,7 @@ _WHY: dict[str, str] = {
     "ddp_static_graph deepspeed zero_stage offload_optimizer_device offload_optimizer_nvme_path offload_param_device "
     "offload_param_nvme_path zero3_init_flag zero3_save_16bit_model fp16_master_weights_and_gradients",
     "the model is not compiled.": "dynamo_backend dynamo_mode dynamo_use_fullgraph dynamo_use_dynamic torch_compile",
-    "a run's events are kept in its folder and drawn by `loranb.watch` and `loranb report`; nothing is sent away.": (
+    "a run's events are kept in its folder and drawn by the training panel; nothing is sent away.": (
         "log_with log_prefix log_tracker_name log_tracker_config log_config use_wandb wandb_api_key wandb_run_name "
         "console_log_level console_log_file console_log_simple"
     ),
