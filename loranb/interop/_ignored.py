@@ -22,13 +22,12 @@ _WHY: dict[str, str] = {
         "initial_step skip_until_initial_step"
     ),
     "loranb caches by content, in the project's .loranb folder; there is nothing to check or to choose.": (
-        "cache_latents cache_latents_to_disk skip_cache_check cache_info cache_text_encoder_outputs_to_disk "
+        "cache_latents_to_disk skip_cache_check cache_info cache_text_encoder_outputs_to_disk "
         "sdxl_cache_text_encoder_outputs"
     ),
     "encoders leave the GPU by themselves as soon as nothing needs them.": "lowvram lowram highvram "
     "disable_mmap_load_safetensors",
     "the VAE always works in fp32 here.": "sdxl_no_half_vae",
-    "pictures are encoded one by one, before training.": "vae_batch_size",
     "captions are always padded, as the models were trained.": "no_token_padding",
     "what is trained is said by the learning rates.": "network_train",
     "captions are found beside the pictures as .txt or .caption.": "caption_extension",
@@ -38,7 +37,8 @@ _WHY: dict[str, str] = {
     "multi_gpu gpu_ids main_process_port extra_accelerate_launch_args ddp_timeout ddp_gradient_as_bucket_view "
     "ddp_static_graph deepspeed zero_stage offload_optimizer_device offload_optimizer_nvme_path offload_param_device "
     "offload_param_nvme_path zero3_init_flag zero3_save_16bit_model fp16_master_weights_and_gradients",
-    "the model is not compiled.": "dynamo_backend dynamo_mode dynamo_use_fullgraph dynamo_use_dynamic torch_compile",
+    "memory.compile says whether and how the U-Net is compiled.": "dynamo_mode dynamo_use_fullgraph dynamo_use_dynamic "
+    "torch_compile",
     "a run's events are kept in its folder and drawn by the training panel; nothing is sent away.": (
         "log_with log_prefix log_tracker_name log_tracker_config log_config use_wandb wandb_api_key wandb_run_name "
         "console_log_level console_log_file console_log_simple"
@@ -47,33 +47,15 @@ _WHY: dict[str, str] = {
     "huggingface_repo_type huggingface_repo_visibility huggingface_path_in_repo resume_from_huggingface "
     "save_state_to_huggingface async_upload",
     "samples are drawn with the sampler that a prompt names by --ss, else with DPM++ 2M Karras.": "sample_sampler",
-    "loranb has no such option.": "stop_text_encoder_training save_n_epoch_ratio train_inpainting debug_dataset "
-    "caption_separator face_crop_aug_range base_weights base_weights_multiplier fused_backward_pass "
+    "loranb has no such option.": "save_n_epoch_ratio train_inpainting debug_dataset "
+    "face_crop_aug_range base_weights base_weights_multiplier fused_backward_pass "
     "fused_optimizer_groups train_lora_ggpo ggpo_sigma ggpo_beta metadata_merged_from metadata_preprocessor "
-    "metadata_is_negative_embedding validate_every_n_steps replacements "
+    "metadata_is_negative_embedding replacements "
     "cpu_offload_checkpointing learning_rate_te learning_rate_te1 learning_rate_te2",
     "loranb makes the file's preview of its own sample (metadata.thumbnail).": "metadata_thumbnail",
-    "it belongs to a kind of network that this is not.": "LyCORIS_preset factor dora_wd decompose_both train_on_input "
-    "unit algo",
+    "it belongs to a kind of network that this is not.": "LyCORIS_preset dora_wd train_on_input unit algo",
     LACKING: "bypass_mode use_cp use_tucker use_scalar rank_dropout_scale constrain constraint rescaled train_norm "
-    "full_matrix adaptive_noise_scale "
-    "bucket_no_upscale bucket_reso_steps block_alphas block_dims block_lr_zero_threshold "
-    "caption_dropout_every_n_epochs caption_dropout_rate caption_prefix caption_suffix caption_tag_dropout_rate "
-    "clip_skip color_aug conv_alpha conv_block_alphas conv_block_dims conv_dim debiased_estimation_loss "
-    "dim_from_weights down_lr_weight enable_bucket enable_wildcard flip_aug fp8_base fp8_base_unet full_bf16 "
-    "full_fp16 gradient_accumulation_steps gradient_checkpointing huber_c huber_scale huber_schedule ip_noise_gamma "
-    "ip_noise_gamma_random_strength keep_tokens keep_tokens_separator loraplus_lr_ratio loraplus_text_encoder_lr_ratio "
-    "loraplus_unet_lr_ratio loss_type lr_decay_steps lr_scheduler_min_lr_ratio lr_scheduler_num_cycles "
-    "lr_scheduler_power lr_scheduler_timescale masked_loss max_bucket_reso max_grad_norm max_timestep "
-    "max_token_length metadata_author metadata_description metadata_license metadata_tags metadata_title "
-    "metadata_trigger_phrase metadata_usage_hint mid_lr_weight min_bucket_reso min_snr_gamma min_timestep "
-    "module_dropout multires_noise_discount multires_noise_iterations network_dropout network_weights no_metadata "
-    "noise_offset noise_offset_random_strength prior_loss_weight random_crop rank_dropout resize_interpolation "
-    "sample_at_first sample_every_n_epochs sample_every_n_steps sample_prompts save_every_n_epochs "
-    "save_every_n_steps save_last_n_epochs save_precision scale_v_pred_loss_like_noise_pred "
-    "scale_weight_norms secondary_separator seed shuffle_caption token_warmup_min token_warmup_step training_comment "
-    "up_lr_weight v_parameterization v_pred_like_loss vae validate_every_n_epochs validation_seed validation_split "
-    "weighted_captions zero_terminal_snr",
+    "full_matrix fp8_base fp8_base_unet full_bf16 full_fp16",
 }
 _REASONS = {key: why for why, keys in _WHY.items() for key in keys.split()}
 
