@@ -273,12 +273,14 @@ def test_clip_skip_one_is_the_last_layer(generator: Generator, request_: SampleP
     assert len({picture.tobytes() for picture in pictures}) == 3
 
 
-def test_a_picture_that_overflows_in_half_precision_is_decoded_in_fp32(
+def test_a_picture_that_overflows_in_half_precision_is_decoded_in_fp32_and_so_are_those_after_it(
     generator: Generator, request_: SamplePrompt, spoilt_vae: list[torch.dtype]
 ):
     assert np.asarray(generator.draw(request_)).std() > 0
     assert spoilt_vae == [torch.bfloat16, torch.float32]
-    assert generator.model.vae.dtype == torch.bfloat16
+    assert generator.model.vae.dtype == torch.float32
+    generator.draw(request_)
+    assert spoilt_vae == [torch.bfloat16, torch.float32, torch.float32]
 
 
 def test_a_lora_that_has_burnt_out_is_said_so(generator: Generator, request_: SamplePrompt, make_lora: Callable):
