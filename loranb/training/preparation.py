@@ -60,13 +60,9 @@ def prepare(run: Run) -> Generator[Event, None, Prepared]:
         yield Warned(said)
 
     model = yield from _base_model(settings, dtype)
-    for said in model.notices:
-        yield Warned(said)
     objective = objective_for(model.noise_schedule, settings.objective)
     for said in objective.remarks():
         yield Warned(said)
-    if settings.memory.vae_tiling:
-        model.vae.enable_tiling()
     # Pictures first: the VAE is the only part on the GPU while they are encoded.
     kept = run.project.cache / "latents"
     held = yield from _held_out_pictures(horizon, settings, model, kept, device)
@@ -77,12 +73,8 @@ def prepare(run: Run) -> Generator[Event, None, Prepared]:
     for said in adapter.remarks:
         yield Warned(said)
     encode = prepare_prompts(model, settings, horizon, run.project.cache / "prompts", device)
-    model.unet.to(device)
-    trained = model.text_encoders.values() if settings.lora.text_encoder else ()
-    recompute(model.unet, trained, settings.memory.gradient_checkpointing)
-    if settings.memory.compile != "no":
-        model.unet.compile_repeated_blocks(backend=settings.memory.compile)
-    unet, optimizer = accelerator.prepare(model.unet, optimizer)
+    _made_thrifty(model, settings)
+    unet, optimizer = accelerator.prepare(model.unet.to(device), optimizer)
     unet.train()
     shown = Shown(horizon.shown, moments, settings.dataset.prior_loss_weight, masks)
     placements = Placements(horizon.shown, settings.model.size_conditioning)
@@ -110,8 +102,20 @@ def _base_model(settings: Settings, dtype: torch.dtype) -> Generator[Event, None
             f"model.clip_skip = {settings.model.clip_skip} changes nothing: {model.family.title} always reads the last "
             "layer but one of its text encoders."
         )
+    if settings.memory.vae_tiling:
+        model.vae.enable_tiling()
     yield Preparing("base model", 1, 1)
+    for said in model.notices:
+        yield Warned(said)
     return model
+
+
+def _made_thrifty(model: BaseModel, settings: Settings) -> None:
+    """Let the model compute parts again, or in compiled blocks, as the settings ask; the LoRA is on it already."""
+    trained = model.text_encoders.values() if settings.lora.text_encoder else ()
+    recompute(model.unet, trained, settings.memory.gradient_checkpointing)
+    if settings.memory.compile != "no":
+        model.unet.compile_repeated_blocks(backend=settings.memory.compile)
 
 
 def _lora(model: BaseModel, settings: Settings, choice: Choice) -> tuple[Adapter, Any]:
