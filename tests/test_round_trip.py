@@ -19,8 +19,9 @@ from loranb.panels._form import FieldRow
 from loranb.plan import plan
 from loranb.settings import Settings, fields
 from loranb.settings.conflicts import conflicts
+from loranb.training.blanks import fill_blanks
 from loranb.training.recipe import train
-from loranb.training.run import Run, fill_blanks
+from loranb.training.run import Run
 
 BASE = {"name": "base", "version": "sd_v1", "architecture": "stable-diffusion-v1", "prediction": "epsilon"}
 PICTURES = [TrainingImage(Path("a.png"), 512, 512, 20, "medieval city", "20_medieval city")]

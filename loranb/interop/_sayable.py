@@ -13,7 +13,7 @@ from loranb.interop._source import FORM
 from loranb.interop._words import THEIRS
 from loranb.settings import Settings, fields
 from loranb.settings.optimizers import parse_arguments
-from loranb.training.run import fill_blanks
+from loranb.training.blanks import fill_blanks
 
 _MOST = 4096.0  # the highest alpha that the settings allow
 _SAID_OTHERWISE = {  # have no key of their own, and are said by others

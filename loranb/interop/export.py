@@ -25,7 +25,7 @@ from loranb.interop._source import ARGUMENTS, FORM, SAME
 from loranb.settings import Settings
 from loranb.settings.conflicts import conflicts
 from loranb.settings.optimizers import KNOWN
-from loranb.training.run import fill_blanks
+from loranb.training.blanks import fill_blanks
 
 _ARGUMENT = {  # what sd-scripts calls otherwise than the form
     theirs: name

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from loranb.errors import SettingsError
 from loranb.settings import LoraSettings
-from loranb.settings.blocks import Blocks, block_of, numbers
+from loranb.settings.blocks import Blocks, block_of, miscounted, numbers
 
 if TYPE_CHECKING:
     from torch import nn
@@ -66,12 +66,9 @@ def _of_block(lora: LoraSettings, name: str, block: tuple[Blocks, int] | None) -
     if not text or block is None:
         return None
     blocks, place = block
-    listed = numbers(text)
-    if len(listed) != blocks.total:
-        raise SettingsError(
-            [f"lora.{name} holds {len(listed)} numbers, and this base model has {blocks.total} blocks. Give as many."]
-        )
-    return listed[place]
+    if found := miscounted(lora, blocks):
+        raise SettingsError(found)
+    return numbers(text)[place]
 
 
 def scaled(rank: int, alpha: float | None, rank_stabilised: bool) -> Size:

@@ -23,7 +23,7 @@ from loranb.plan import Plan, plan
 from loranb.project import Project
 from loranb.settings import Settings
 from loranb.settings.advice import advice
-from loranb.training.run import problems
+from loranb.training.problems import problems
 
 
 def panel(project: Project) -> "SettingsPanel":

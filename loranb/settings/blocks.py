@@ -8,7 +8,7 @@ no layer that gets a LoRA. Nothing here needs torch.
 import math
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Blocks(NamedTuple):
@@ -26,6 +26,7 @@ class Blocks(NamedTuple):
 
 SD, SDXL = Blocks(12, 1, 0), Blocks(9, 3, 1)
 MOST = 1024  # the highest rank
+LISTS = ("block_ranks", "block_alphas", "conv_block_ranks", "conv_block_alphas")  # of LoraSettings
 SHAPES = ("sine", "cosine", "linear", "reverse_linear", "zeros")
 
 _SD_BLOCK = re.compile(r"lora_unet_(down|up)_blocks_(\d+)_(resnets|attentions|downsamplers|upsamplers)_(\d+)_")
@@ -132,3 +133,18 @@ def all_rates(written: Sequence[str | None], blocks: Blocks, threshold: float = 
     ]
     ends = [1.0] * blocks.ends
     return ends + shares + ends
+
+
+def miscounted(lora: Any, there: Blocks) -> list[str]:
+    """Say which of a LoRA's lists for all blocks have not as many numbers as a U-Net has blocks.
+
+    Args:
+        lora: LoraSettings, its lists readable.
+        there: the U-Net's.
+    """
+    listed = {name: numbers(text) for name in LISTS if (text := getattr(lora, name))}
+    return [
+        f"lora.{name} holds {len(found)} numbers, and this base model has {there.total} blocks. Give as many."
+        for name, found in listed.items()
+        if len(found) != there.total
+    ]

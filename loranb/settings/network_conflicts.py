@@ -3,7 +3,6 @@
 from loranb.settings import Settings, blocks
 from loranb.settings.optimizers import averages, finds_rate
 
-_LISTS = ("block_ranks", "block_alphas", "conv_block_ranks", "conv_block_alphas")
 _RATES = ("block_rates_down", "block_rates_mid", "block_rates_up")
 
 
@@ -44,7 +43,7 @@ def _of_parts(settings: Settings) -> list[str]:
 def _of_blocks(settings: Settings) -> list[str]:
     """Say what cannot be read of the lists of numbers for the U-Net's blocks."""
     lora, optimizer, found = settings.lora, settings.optimizer, []
-    for name in _LISTS:
+    for name in blocks.LISTS:
         if problem := blocks.complaint(getattr(lora, name) or "", whole=name.endswith("ranks")):
             found.append(f"lora.{name}: {problem}")
     for name in _RATES:

@@ -11,7 +11,7 @@ from loranb.lora.adapter import attach
 from loranb.lora.file import save_lora
 from loranb.lora.origin import family_of, told_family
 from loranb.settings import LoraSettings, Settings
-from loranb.training.run import problems
+from loranb.training.problems import problems
 
 BLOCK = "down_blocks_{}_attentions_0_transformer_blocks_0_attn2_to_k"
 

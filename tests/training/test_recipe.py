@@ -388,6 +388,7 @@ def test_a_run_is_never_overwritten(small_project):
         ({"saving.name": "style: gothic"}, "saving.name"),
         ({"saving.name": "../out"}, "saving.name"),
         ({"samples.prompts": ("castle --w many",)}, "--w"),
+        ({"lora.block_ranks": ",".join(["4"] * 23)}, "23 numbers, and this base model has 25 blocks"),
     ],
 )
 def test_what_would_fail_later_is_told_before_anything_is_made(small_project, changes, said):

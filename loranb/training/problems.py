@@ -1,0 +1,91 @@
+"""What a run would fail of, found before anything is made, all at once."""
+
+import contextlib
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from loranb import families
+from loranb.device import pick_device, pick_dtype
+from loranb.errors import LoranbError, ModelError, SettingsError
+from loranb.generate.prompt import parse_lines
+from loranb.lora.origin import family_of
+from loranb.settings import Settings, blocks
+from loranb.settings.conflicts import conflicts, misfits
+from loranb.settings.optimizers import parse_arguments
+
+
+def problems(settings: Settings) -> list[str]:
+    """Say what would fail later, naming the settings in full; as much of it as can be known without loading torch."""
+    name, side = settings.saving.name, settings.dataset.resolution
+    found = [*parse_arguments(settings.optimizer.args)[1], *conflicts(settings)]
+    if name.strip() and not re.fullmatch(r"[^\\/:*?\"<>|,\s.][^\\/:*?\"<>|,]*(?<!\s)", name):
+        found.append(
+            f'saving.name = {name!r}; it becomes a file and stands in prompts: no \\ / : * ? " < > | or commas.'
+        )
+    checks = {
+        "samples.prompts": lambda: parse_lines(settings.samples.prompts, (side, side), 0),
+        "model.base": lambda: families.examine(settings.model.base, settings.model.family),
+        "objective.": lambda: _misfits(settings),
+        "lora.start_from": lambda: _start_fits(settings),
+        "": lambda: _blocks_fit(settings),
+        "model.vae": lambda: families.check_vae(settings.model.vae),
+    }
+    for path, check in checks.items():
+        found += [said if said.startswith(path) else f"{path}: {said}" for said in _raised(check)]
+    return found
+
+
+def all_problems(settings: Settings) -> list[str]:
+    """Say all that would fail later: what `problems` says, and what only torch can tell."""
+    from loranb.lora.start import check_start  # here, since these need torch
+    from loranb.training.optimizers import choose
+    from loranb.training.stored import check_stored
+
+    found = problems(settings)
+    found += _raised(lambda: choose(settings.optimizer, pick_device()))
+    found += _raised(lambda: check_stored(settings.memory.base))
+    found += _raised(lambda: check_start(settings.lora))
+    found += _raised(lambda: settings.memory.precision != "fp16" or pick_dtype("fp16", pick_device()))
+    return list(dict.fromkeys(found))
+
+
+def _misfits(settings: Settings) -> None:
+    """See that the objective goes with what the base model predicts, where its files say that."""
+    with contextlib.suppress(ModelError):  # said of model.base
+        known, objective = families.examine(settings.model.base, settings.model.family), settings.objective
+        if known and objective.predicts == "auto" and (found := misfits(objective, known.predicts)):
+            raise SettingsError(found)
+
+
+def _blocks_fit(settings: Settings) -> None:
+    """See that lists for the U-Net's blocks have as many numbers as the base model has blocks."""
+    with contextlib.suppress(ModelError, ValueError):  # said of model.base, and of what cannot be read
+        known = families.examine(settings.model.base, settings.model.family)
+        if known and (found := blocks.miscounted(settings.lora, blocks.SDXL if known.family == "sdxl" else blocks.SD)):
+            raise SettingsError(found)
+
+
+def _start_fits(settings: Settings) -> None:
+    """See that the LoRA to begin with is of the base model's family, where both say of which they are."""
+    file = Path(settings.lora.start_from or "").expanduser()
+    with contextlib.suppress(ModelError):  # said of model.base
+        known = families.examine(settings.model.base, settings.model.family) if file.is_file() else None
+        made_for = family_of(file) if known else ""
+        if known and made_for and made_for != known.family:
+            raise SettingsError(
+                [
+                    f"lora.start_from: {file.name} was made for the family {made_for}, and the base model is of the "
+                    f"family {known.family}. Choose a LoRA of this family, or leave it blank."
+                ]
+            )
+
+
+def _raised(check: Callable[[], object]) -> list[str]:
+    try:
+        check()
+    except SettingsError as error:
+        return error.problems
+    except LoranbError as error:
+        return [str(error)]
+    return []
