@@ -93,7 +93,7 @@ class Checkpoint:
     def _save_on_the_way(self, epoch: int, step: int, file: Path) -> str:
         saved, most = self._save(epoch, step, file), self.settings.saving.keep_last
         earlier = [path for path in self.run.loras() if path not in (file, self.run.lora_file())]
-        for old in earlier[: len(earlier) + 1 - most] if most else ():
+        for old in earlier[: max(0, len(earlier) + 1 - most)] if most else ():
             old.unlink(missing_ok=True)
         return saved
 

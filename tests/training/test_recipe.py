@@ -469,9 +469,12 @@ def test_files_are_saved_after_every_so_many_steps_too(small_project):
     assert saved_names(run) == ["-step00000002", "-step00000004", "-000001", "-step00000006", "-step00000008", ""]
 
 
-def test_only_the_last_files_are_kept_and_the_finished_one_always(small_project):
-    run, events = trained(small_project, **{"length.epochs": 5, "saving.keep_last": 2})
-    assert saved_names(run) == ["-000003", "-000004", ""]
+@pytest.mark.parametrize(
+    ("most", "kept"), [(2, ["-000003", "-000004"]), (4, ["-000001", "-000002", "-000003", "-000004"])]
+)
+def test_only_the_last_files_are_kept_and_the_finished_one_always(small_project, most, kept):
+    run, events = trained(small_project, **{"length.epochs": 5, "saving.keep_last": most})
+    assert saved_names(run) == [*kept, ""]
     assert len([event for event in run.events() if isinstance(event, Saved)]) == 5
 
 
