@@ -20,6 +20,7 @@ WARM = 3  # first steps that are slower than the others
 LEAST = 5  # steps that a speed is taken from
 LATEST = 5  # runs that are looked at
 KEPT = 20  # speeds in the file
+ALIKE = 10  # times as much or as little in a step: beyond, what surrounds the arithmetic counts differently; assumed
 
 
 @dataclass(frozen=True)
@@ -29,23 +30,34 @@ class Speed:
     device: str
     precision: str
     operations: float  # a second
+    per_step: float  # operations
     steps: int
     at: float  # Unix seconds
 
 
-def speed_here(project: Project | None, precision: str) -> Speed | None:
-    """Return the newest speed measured on this machine, with this precision before others; None before there is one.
+def speeds_here(project: Project | None) -> tuple[Speed, ...]:
+    """List the speeds measured on this machine so far.
 
     Args:
         project: whose runs are looked at; those of other projects are remembered.
-        precision: "auto", or a number format.
     """
     measured = [speed for run in _runs(project) if (speed := _of_run(run, _size(run / "events.jsonl")))]
     known = remembered()
     if new := [speed for speed in measured if speed not in known]:
         _remember([*known, *new])
-    mine = [speed for speed in {*known, *measured} if speed.device == device_name()]
-    return max(mine, key=lambda speed: (speed.precision == precision, speed.at), default=None)
+    return tuple(speed for speed in {*known, *measured} if speed.device == device_name())
+
+
+def speed_for(speeds: Sequence[Speed], precision: str, per_step: float) -> Speed | None:
+    """Return the newest speed of runs with steps of like size, with this precision before others; None without one.
+
+    Args:
+        speeds: of this machine.
+        precision: "auto", or a number format.
+        per_step: operations of a step.
+    """
+    alike = [speed for speed in speeds if speed.per_step / ALIKE <= per_step <= speed.per_step * ALIKE]
+    return max(alike, key=lambda speed: (speed.precision == precision, speed.at), default=None)
 
 
 def device_name() -> str:
@@ -115,5 +127,5 @@ def _of_run(folder: Path, size: int) -> Speed | None:
     if base is None or not seconds or not began:
         return None
     device = began[-1].gpu or began[-1].device
-    operations = per_epoch(settings, horizon, base) / horizon.steps_per_epoch / seconds
-    return Speed(device, began[-1].precision, operations, steps, began[-1].at)
+    per_step = per_epoch(settings, horizon, base) / horizon.steps_per_epoch
+    return Speed(device, began[-1].precision, per_step / seconds, per_step, steps, began[-1].at)

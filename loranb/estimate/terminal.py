@@ -7,7 +7,7 @@ from loranb.base_models.known import known_base
 from loranb.dataset.training_set import collect
 from loranb.errors import SettingsError
 from loranb.estimate.gpus import GPUS, Gpu, here, named
-from loranb.estimate.speed import speed_here
+from loranb.estimate.speed import speeds_here
 from loranb.estimate.whole import estimate
 from loranb.estimate.words import in_lines
 from loranb.plan import Plan
@@ -29,7 +29,7 @@ def plan(asked: argparse.Namespace) -> tuple[dict[str, Any], str]:
     found = collect(project.img)
     found.check()
     horizon = plan_of(settings, found.all)
-    known = estimate(settings, horizon, gpu, speed_here(project, settings.memory.precision))
+    known = estimate(settings, horizon, gpu, speeds_here(project))
     base = known_base(settings.model.base, settings.model.family)
     said = [str(one) for one in advice(settings, horizon, gpu, base)]
     report = {**_counts(horizon), **known.to_json(), "advice": said}

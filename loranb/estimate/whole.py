@@ -1,6 +1,6 @@
 """All that can be said of a run beforehand, beside its steps: memory, disk, minutes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from loranb.estimate.fitting import Saving, cheapest
 from loranb.estimate.gpus import Gpu
 from loranb.estimate.memory import COMPUTED, Memory, memory
 from loranb.estimate.size import parameters
-from loranb.estimate.speed import Speed
+from loranb.estimate.speed import Speed, speed_for
 from loranb.estimate.work import per_epoch
 from loranb.plan import Plan, plan
 from loranb.settings import Settings
@@ -32,7 +32,7 @@ class Estimate:
         gpu: for which `verdict` and `cheapest` are.
         verdict: "fits", "tight" or "does not fit"; empty without a GPU.
         cheapest: the change that makes it fit, where it does not.
-        seconds: of all steps; None before this machine has trained.
+        seconds: of all steps; None before this machine has trained something of like size.
         speed: what `seconds` comes from.
         steps_without_regularisation: None where there are no such pictures.
     """
@@ -77,14 +77,14 @@ class Estimate:
         }
 
 
-def estimate(settings: Settings, horizon: Plan, gpu: Gpu | None = None, speed: Speed | None = None) -> Estimate:
+def estimate(settings: Settings, horizon: Plan, gpu: Gpu | None = None, speeds: Sequence[Speed] = ()) -> Estimate:
     """Say what a run will need and leave; takes some milliseconds and no torch.
 
     Args:
         settings: of the run.
         horizon: its plan.
         gpu: what it is to run on.
-        speed: of this machine, as `loranb.estimate.speed.speed_here` measured it.
+        speeds: of this machine, as `loranb.estimate.speed.speeds_here` lists them; they say nothing of another GPU.
     """
     settings = as_run(settings)
     base = base_of(settings.model.base, settings.model.family)
@@ -97,9 +97,10 @@ def estimate(settings: Settings, horizon: Plan, gpu: Gpu | None = None, speed: S
         )
     except SettingsError:  # a list of numbers for other blocks than the base model has; conflicts say it
         return Estimate(None, gpu=gpu, steps_without_regularisation=without)
-    if speed:
-        operations = per_epoch(settings, horizon, base) * horizon.steps / horizon.steps_per_epoch
-        found = replace(found, seconds=operations / speed.operations, speed=speed)
+    per_step = per_epoch(settings, horizon, base) / horizon.steps_per_epoch
+    mine = [speed for speed in speeds if gpu is None or gpu.name == speed.device]
+    if speed := speed_for(mine, settings.memory.precision, per_step):
+        found = replace(found, seconds=per_step * horizon.steps / speed.operations, speed=speed)
     if gpu and found.memory:
         change = cheapest(settings, horizon, base, gpu)
         found = replace(found, verdict=found.memory.verdict(gpu), cheapest=change)

@@ -8,7 +8,7 @@ import ipywidgets as w
 from loranb.base_models.known import known_base
 from loranb.dataset.materials import Materials
 from loranb.errors import DatasetError
-from loranb.estimate import estimate, speed_here
+from loranb.estimate import estimate, speeds_here
 from loranb.estimate.speed import Speed
 from loranb.files import free_name
 from loranb.panels._advice_view import AdviceView
@@ -49,7 +49,7 @@ class SettingsPanel(Panel):
         self.plan = PlanView(
             project.cache / "settings_form.json", lambda: self._look_at(project.settings()), self._mend
         )
-        self.speed: Speed | None = None
+        self.speeds: tuple[Speed, ...] = ()
         self.again.on_click(shown(lambda _: self.refresh(), self.notice))
         self.mend.on_click(shown(lambda _: self._start_anew(), self.notice))
         self.columns = self._columns()
@@ -68,7 +68,7 @@ class SettingsPanel(Panel):
             self.mend.layout.display = "none" if usable else ""
         self.materials = Materials(self.project)
         self.pictures.value = _of_pictures(self.materials)
-        self.speed = speed_here(self.project, settings.memory.precision)
+        self.speeds = speeds_here(self.project)
         self.start.refresh()
         self._fill(settings)
 
@@ -115,8 +115,7 @@ class SettingsPanel(Panel):
         self.form.say(horizon, tuple(wrong))
         self.base.show(settings.model.base)
         gpu = self.plan.gpu
-        elsewhere = self.speed is not None and gpu is not None and gpu.name != self.speed.device
-        known = estimate(settings, horizon, gpu, None if elsewhere else self.speed) if horizon else None
+        known = estimate(settings, horizon, gpu, self.speeds) if horizon else None
         self.plan.show(settings, horizon, known, why_not)
         self.advice.show([*self.form.problems, *wrong], advice(settings, horizon, gpu, base))
 

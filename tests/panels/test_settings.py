@@ -337,7 +337,7 @@ def test_the_chosen_gpu_is_remembered_and_advice_knows_it(form, drawn_project):
 
 
 def test_this_machines_speed_says_nothing_of_another_gpu(form):
-    form.speed = Speed("cpu", "fp32", 1e9, 20, 0.0)
+    form.speeds = tuple(Speed("cpu", "fp32", 1e9, 10.0**size, 20, 0.0) for size in range(6, 16))
     form.form.rows["lora.rank"].input.value = "5"
     assert "as this machine has trained before" in form.plan.value
     form.plan.choice.value = next(label for label in form.plan._gpus if label.startswith("T4"))
