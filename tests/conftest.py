@@ -1,22 +1,23 @@
-import atexit
 import os
-import shutil
-import tempfile
-from pathlib import Path
 
 # One thread each: several torch processes on few cores slow each other down more than they gain.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
-# What loranb remembers of a machine is the user's; matplotlib's fonts need not be looked for anew.
-os.environ.setdefault("MPLCONFIGDIR", str(Path("~/.cache/matplotlib").expanduser()))
-os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="loranb-cache-")
-atexit.register(shutil.rmtree, os.environ["XDG_CACHE_HOME"], ignore_errors=True)
+
+from pathlib import Path
 
 import pytest
 
 from loranb.demo.scenes import Scene, draw
 from loranb.project import Project
 from loranb.settings import Settings
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory) -> None:
+    """Leave alone what loranb remembers in the user's cache; matplotlib's fonts need not be looked for anew."""
+    os.environ.setdefault("MPLCONFIGDIR", str(Path("~/.cache/matplotlib").expanduser()))
+    os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
 
 
 @pytest.fixture(scope="session")
