@@ -1,13 +1,14 @@
 """Other names for the layers of a LoRA file, turned into kohya's.
 
-diffusers and peft name a layer by its path and keep alpha in the file's metadata; older diffusers had two
-more ways. Some trainers write kohya's form with diffusers' names for SDXL's blocks, with ``lora_te1`` for
-the only text encoder, or without ``text_model``, which transformers 5 took away.
+diffusers and peft name a layer by its path; alpha stands in the file's metadata, or in peft's own file beside
+it. Older diffusers had two more ways. Some trainers write kohya's form with diffusers' names for SDXL's blocks,
+with ``lora_te1`` for the only text encoder, or without ``text_model``, which transformers 5 took away.
 """
 
 import json
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 from loranb.families import BaseModel
 from loranb.lora.targets import text_key, text_targets
 
+_KEPT = "lora_adapter_metadata"  # under which diffusers writes peft's configuration into a file
 _SIDES = {"A": "lora_down.weight", "B": "lora_up.weight", "down": "lora_down.weight", "up": "lora_up.weight"}
 _PATH = r"^(?:(?P<part>unet|text_encoder|text_encoder_2)\.|base_model\.model\.)?(?P<path>.+?)"
 _FORMS = [
@@ -27,9 +29,20 @@ _FORMS = [
 ]
 
 
-def renamed(tensors: Mapping[str, Tensor], told: Mapping[str, str], model: BaseModel) -> dict[str, Tensor]:
-    """Give a file's tensors kohya's names for the layers of `model`; what has them already keeps them."""
-    others, configured = dict(_aliases(model)), _configuration(told)
+def told_beside(file: Path) -> dict[str, str]:
+    """Return what peft keeps in a file of its own beside a LoRA, as diffusers would have written it into the LoRA."""
+    config = file.with_name("adapter_config.json")
+    if file.name != "adapter_model.safetensors" or not config.is_file():
+        return {}
+    return {_KEPT: config.read_text(encoding="utf-8", errors="replace")}
+
+
+def renamed(tensors: Mapping[str, Tensor], told: Mapping[str, str], model: BaseModel | None) -> dict[str, Tensor]:
+    """Give a file's tensors kohya's names for the layers of `model`; what has them already keeps them.
+
+    Without a model, layers that are called otherwise are told apart and keep their sizes, but not kohya's names.
+    """
+    others, configured = dict(_aliases(model)) if model else {}, _configuration(told)
     found: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
         match = next((match for form in _FORMS if (match := form.match(name))), None)
@@ -74,7 +87,7 @@ def _aliases(model: BaseModel) -> Iterator[tuple[str, str]]:
 def _configuration(told: Mapping[str, str]) -> dict[str, Any]:
     """Read what diffusers keeps of peft's configuration; each part's under its name, or none where there is one."""
     try:
-        read = json.loads(told.get("lora_adapter_metadata", "{}"))
+        read = json.loads(told.get(_KEPT, "{}"))
     except ValueError:
         return {}
     return read if isinstance(read, dict) else {}

@@ -9,7 +9,7 @@ from loranb.errors import LoraFileError
 from loranb.families import BaseModel
 from loranb.lora.deltas import Decomposed, Delta, LowRank, Product
 from loranb.lora.file import load_lora
-from loranb.lora.foreign import renamed
+from loranb.lora.foreign import renamed, told_beside
 
 _ALPHA, _MAGNITUDE = "alpha", "dora_scale"
 _LOW_RANK = frozenset({"lora_down.weight", "lora_up.weight", "lora_mid.weight"})
@@ -38,14 +38,13 @@ def read_layers(file: Path, model: BaseModel | None = None) -> Layers:
 
     Args:
         file: a .safetensors file.
-        model: what the file is for; without it only files with kohya's names can be read.
+        model: what the file is for; without it, layers that are not named as kohya does keep names of their own.
 
     Raises:
         LoraFileError: it cannot be read, or is of a type that loranb cannot draw with.
     """
     tensors, told = load_lora(file)
-    if model is not None:
-        tensors = renamed(tensors, told, model)
+    tensors = renamed(tensors, told | told_beside(file), model)
     layers: Layers = {}
     for name, tensor in tensors.items():
         key, _, rest = name.partition(".")

@@ -21,7 +21,12 @@ if TYPE_CHECKING:
 # The tensor that takes up another scale; every type has one of them.
 _SCALED = ("lora_up.weight", "hada_w1_a", "lokr_w1", "lokr_w1_a")
 _INNER = ("lora_down.weight", "hada_w1_b", "lokr_w2_b", "lokr_w1_b")  # as long as the rank
-_TYPES = {"lora_down": "lora", "lora_A": "lora", "hada_w1_a": "loha", "lokr_w1": "lokr", "lokr_w1_a": "lokr"}
+_OLDER = ("lora.down", "lora_linear_layer.down", "processor.to_")  # of diffusers
+_TYPES = dict.fromkeys(("lora_down", "lora_A", *_OLDER), "lora") | {
+    "hada_w1_a": "loha",
+    "lokr_w1": "lokr",
+    "lokr_w1_a": "lokr",
+}
 _DORA = (MAGNITUDE, "lora_magnitude_vector")
 
 

@@ -2,13 +2,17 @@
 
 import pytest
 import torch
+from peft import LoraConfig, get_peft_model
 from safetensors.torch import save_file
 
 from loranb import families
 from loranb.errors import LoraFileError, SettingsError
 from loranb.events import Step, Warned
+from loranb.generate.loras import LoraRack
 from loranb.lora.adapter import attach
 from loranb.lora.file import load_lora, save_lora
+from loranb.lora.sizes import Size
+from loranb.lora.start import common_size
 from loranb.settings import LoraSettings, Settings
 from loranb.settings.conflicts import conflicts
 from loranb.training.recipe import train
@@ -97,6 +101,43 @@ def test_a_file_of_diffusers_can_be_gone_on_from(tiny_base, tmp_path):
     file = tmp_path / "pytorch_lora_weights.safetensors"
     other, _ = going_on(tiny_base, file, rank=2, alpha=2)
     assert torch.allclose(predicted(other), predicted(model), atol=1e-6)
+
+
+def by_peft(base, folder):
+    """Save a LoRA of rank 4 and alpha 1 as peft does, alpha in a file beside it; returns what its model predicts."""
+    model = families.load(str(base), torch.float32)
+    config = LoraConfig(r=4, lora_alpha=1, target_modules=["to_q", "to_out.0"], init_lora_weights=False)
+    get_peft_model(model.unet, config).save_pretrained(folder)
+    return predicted(model)
+
+
+def test_a_file_of_peft_is_as_strong_as_it_was(tiny_base, tmp_path):
+    wanted, file = by_peft(tiny_base, tmp_path), tmp_path / "adapter_model.safetensors"
+    model, _ = going_on(tiny_base, file, rank=4)
+    assert torch.allclose(predicted(model), wanted, atol=1e-6)
+    drawing = families.load(str(tiny_base), torch.float32)
+    LoraRack(drawing).use({file: (1.0, 1.0)})
+    assert torch.allclose(predicted(drawing), wanted, atol=1e-6)
+
+
+def test_the_rank_that_is_taken_over_is_the_same_whatever_layers_are_called(tiny_base, tmp_path):
+    by_peft(tiny_base, tmp_path)
+    assert common_size(tmp_path / "adapter_model.safetensors") == Size(4, 1.0)
+
+
+@pytest.mark.parametrize("form", ["{}.lora.{}.weight", "{}.lora_linear_layer.{}.weight"])
+def test_files_of_older_diffusers_can_be_gone_on_from(tiny_base, tmp_path, form):
+    by_peft(tiny_base, tmp_path)
+    sides = {"lora_A": "down", "lora_B": "up"}
+    older = {}
+    for name, tensor in load_lora(tmp_path / "adapter_model.safetensors")[0].items():
+        path, side, _ = name.removeprefix("base_model.model.").rsplit(".", 2)
+        older[form.format(f"unet.{path}", sides[side])] = tensor
+    save_file(older, tmp_path / "older.safetensors")
+    drawing = families.load(str(tiny_base), torch.float32)
+    LoraRack(drawing).use({tmp_path / "older.safetensors": (1.0, 1.0)})
+    model, _ = going_on(tiny_base, tmp_path / "older.safetensors", rank=4)
+    assert torch.allclose(predicted(model), predicted(drawing), atol=1e-6)
 
 
 def test_layers_that_are_not_trained_any_more_are_told(tiny_base, tmp_path):
