@@ -53,7 +53,7 @@ class Memory:
         lora: the LoRA's own weights, with what autocast and a running average copy of them.
         gradients: of the LoRA.
         optimizer: what it remembers of each parameter.
-        activations: what the forward pass keeps, at the largest bucket with a whole batch.
+        activations: what the forward pass keeps of the batch that is largest to compute.
         caches: what is encoded on the way: the VAE at work, where pictures are not encoded beforehand.
         context: CUDA itself, and its libraries' work space.
         samples: the most while a sample picture is drawn, when the activations are gone.
@@ -103,7 +103,6 @@ def memory(settings: Settings, plan: Plan, base: Base) -> Memory:
     """
     half = settings.memory.precision != "fp32"
     size = largest([bucket.size for bucket in plan.buckets])
-    batch = min(plan.batch_size, max(bucket.items for bucket in plan.buckets if bucket.size == size))
     again, stored = settings.memory.gradient_checkpointing, settings.memory.base != "as is"
     how = Pass(base, settings.lora, half, again, settings.captions.tokens + 2, stored)
     count = _parameters(base, settings.lora)
@@ -121,7 +120,7 @@ def memory(settings: Settings, plan: Plan, base: Base) -> Memory:
         lora=lora,
         gradients=own * count,
         optimizer=optimizer,
-        activations=int(_activations(how, size, batch) * (1 + BACKWARD)),
+        activations=int(_most_kept(how, plan) * (1 + BACKWARD)),
         caches=0 if once else encoding,
         context=CONTEXT,
         samples=samples,
@@ -159,6 +158,14 @@ def _weights(settings: Settings, base: Base, half: bool) -> int:
 @lru_cache(maxsize=256)
 def _parameters(base: Base, lora: LoraSettings) -> int:
     return parameters(base, lora)
+
+
+def _most_kept(how: Pass, plan: Plan) -> int:
+    """Return the most that a batch keeps: the largest bucket may be too small to fill a batch."""
+    by_batch: dict[int, list[tuple[int, int]]] = {}
+    for bucket in plan.buckets:
+        by_batch.setdefault(min(plan.batch_size, bucket.items), []).append(bucket.size)
+    return max(_activations(how, largest(sizes), batch) for batch, sizes in by_batch.items())
 
 
 @lru_cache(maxsize=512)

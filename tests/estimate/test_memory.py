@@ -53,6 +53,16 @@ def test_an_optimizer_keeps_as_much_of_each_parameter_as_is_said(name):
     assert bytes_kept / count == pytest.approx(STATE.get(name, USUAL_STATE), abs=0.7)
 
 
+def test_a_large_bucket_that_fills_no_batch_does_not_hide_those_that_do():
+    def shaped(size, count):
+        return [TrainingImage(Path(f"{size}{i}.png"), *size, 1, "caption", "1_x") for i in range(count)]
+
+    wide, square = shaped((1600, 900), 8), shaped((1024, 1024), 1)
+    together = needed({"length.batch_size": 4}, wide + square).activations
+    assert together == needed({"length.batch_size": 4}, wide).activations
+    assert together > needed({"length.batch_size": 4}, square).activations
+
+
 def test_weights_are_those_of_what_stays_on_the_gpu():
     unet, text = 859_520_964, 123_060_480
     assert needed({}).weights == 2 * (unet + text)
