@@ -6,6 +6,7 @@ import time
 from collections.abc import Generator, Mapping
 from pathlib import Path
 
+from loranb.base_models.checkpoints import SUFFIXES
 from loranb.base_models.files import wanted
 from loranb.base_models.picks import MOVED
 from loranb.base_models.places import here, mark_whole, places, where_in
@@ -22,7 +23,10 @@ EVERY = 0.5  # seconds between two tellings
 def is_on_hub(source: str) -> bool:
     """Whether a base model is named as one of the hub: ``owner/name`` or ``owner/name/file.safetensors``."""
     parts = source.split("/")
-    of_hub = len(parts) == 2 or (len(parts) == 3 and parts[2].endswith((".safetensors", ".ckpt")))
+    is_file = source.endswith(
+        SUFFIXES
+    )  # models/a.safetensors is a path, and owner/name/a.safetensors a file of the hub
+    of_hub = len(parts) == (3 if is_file else 2)
     named = all(_HUB_NAME.fullmatch(part) for part in parts[:2]) and len("/".join(parts[:2])) <= _LONGEST_NAME
     named = named and not any(odd in source for odd in ("--", "..")) and not source.endswith(".git")
     return of_hub and named and all(parts) and "\\" not in source and not Path(source).exists()

@@ -1,8 +1,9 @@
 """Kohya's keys of the base model."""
 
-import re
 from pathlib import Path
 
+from loranb.base_models import is_on_hub
+from loranb.families import DEMO
 from loranb.interop._reading import Reading
 from loranb.interop._source import is_there
 
@@ -50,8 +51,7 @@ def _listed(reading: Reading) -> str:
 
 
 def _look_for(reading: Reading, given: str) -> None:
-    looks_local = given[:1] in "/~." or "\\" in given or re.match(r"[A-Za-z]:", given) or given.endswith(".safetensors")
-    if looks_local and not is_there(Path(given)):
+    if not is_on_hub(given) and given != DEMO and not is_there(Path(given)):
         reading.advise(f"{BASE} = {given!r} is not on this machine; choose where the base model is here.")
 
 

@@ -11,6 +11,7 @@ from loranb.interop._source import is_there
 
 EPOCHS, STEPS = "length.epochs", "length.steps"
 _OF_OTHER_MODELS = re.compile(r" --(cn|ctr|rcfg|fs|g)\s+\S+", re.IGNORECASE)
+NEVER = 10000  # epochs; the most that the setting allows
 USUAL_STEPS = 1600  # what both of kohya's tools begin with
 
 
@@ -139,7 +140,8 @@ def saving(reading: Reading) -> None:
     """Read how often is saved; 0 is only at the end."""
     every = reading.number("save_every_n_epochs")
     if every == 0 or (every is None and not reading.of_form):
-        reading.assign("save_every_n_epochs", "saving.every_epochs", reading.changes.get(EPOCHS, 10000))
+        epochs = None if reading.changes.get(STEPS) else reading.changes.get(EPOCHS)  # steps may be more than these
+        reading.assign("save_every_n_epochs", "saving.every_epochs", epochs or NEVER)
         if not reading.says("save_every_n_epochs"):
             reading.ignore("save_every_n_epochs", "left blank: saved at the end only.")
     name = reading.value("output_name")

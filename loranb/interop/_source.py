@@ -162,13 +162,14 @@ def _beside(source: Source) -> None:
 
 
 def _add_datasets(source: Source, values: Mapping[str, Any]) -> None:
-    """Flatten ``[general]``, ``[[datasets]]`` and their subsets; the first that says something counts for all."""
+    """Flatten ``[general]``, ``[[datasets]]`` and their subsets: a narrower table wins, the first subset counts for all."""
+    general = {key: value for table in _tables([values.get("general")]) for key, value in table.items()}
     datasets = _tables(values.get("datasets"))
     subsets = [subset for dataset in datasets for subset in _tables(dataset.get("subsets"))]
-    tables = [*_tables([values.get("general")]), *datasets, *subsets]
+    effective = [general | dict(one) | dict(sub) for one in datasets for sub in _tables(one.get("subsets")) or [{}]]
     found: dict[str, Any] = {}
     differing: set[str] = set()
-    for table in tables:
+    for table in effective or [general]:
         for key, value in table.items():
             if key == "subsets" or key in _OF_SUBSET:
                 continue

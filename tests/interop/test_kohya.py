@@ -113,6 +113,11 @@ def test_steps_end_the_run_as_in_kohyas_trainer_and_the_way_back_is_offered():
     assert found.settings.assign_all(mend).length.steps is None
 
 
+@pytest.mark.parametrize(("length", "every"), [({"max_train_steps": 1600}, 10000), ({"max_train_steps": 0}, 2)])
+def test_no_saving_on_the_way_is_none_however_many_epochs_the_steps_come_to(of_form, length, every):
+    assert of_form(epoch=2, save_every_n_epochs=0, **length).settings.saving.every_epochs == every
+
+
 def test_a_rate_of_nought_leaves_the_text_encoder_untrained_and_the_way_back_is_offered():
     found = read(DATA / "form_2025.json")
     assert not found.settings.lora.text_encoder
@@ -449,6 +454,23 @@ def test_a_file_of_data_sets_gives_what_it_says_of_pictures_and_captions(of_scri
     assert "flip_aug differs" in said(found)
 
 
+def test_of_data_sets_the_narrower_table_wins_as_in_kohyas_trainer(of_scripts):
+    found = of_scripts(
+        """
+        [general]
+        resolution = 512
+        keep_tokens = 1
+        [[datasets]]
+        resolution = 768
+          [[datasets.subsets]]
+          image_dir = "pictures/cat"
+          keep_tokens = 3
+        """
+    )
+    assert values(found, "dataset.resolution", "captions.keep") == (768, 3)
+    assert "differs" not in said(found)
+
+
 @pytest.mark.parametrize(("text", "masked"), [("alpha_mask = true", True), ("alpha_mask = false", False), ("", False)])
 def test_a_mask_in_the_pictures_transparency_counts_as_a_mask(of_scripts, text, masked):
     assert of_scripts(text).settings.dataset.masked_loss == masked
@@ -543,6 +565,13 @@ def test_whatever_stands_under_a_key_gives_settings_or_a_message(anything, told)
         return
     assert found.unknown == []
     assert not found.mapped.keys() & found.ignored.keys()
+
+
+def test_only_a_base_model_that_should_lie_on_this_machine_is_looked_for(of_form):
+    for on_hub in ("owner/name/model.safetensors", "owner/name"):
+        assert "is not on this machine" not in said(of_form(pretrained_model_name_or_path=on_hub))
+    for local in ("model.ckpt", "C:\\models\\a.safetensors", "models/a.safetensors", "/a/b"):
+        assert "is not on this machine" in said(of_form(pretrained_model_name_or_path=local)), local
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path):
