@@ -66,6 +66,21 @@ def test_a_file_that_is_no_toml_is_told(tmp_path):
         Settings.load(tmp_path / "s.toml")
 
 
+def test_a_file_is_read_with_the_mark_that_some_editors_put_in_front(tmp_path):
+    (tmp_path / "a.toml").write_bytes(b"\xef\xbb\xbf[lora]\nrank = 4\n")
+    assert Settings.load(tmp_path / "a.toml").lora.rank == 4
+
+
+def test_a_file_that_is_not_there_is_told(tmp_path):
+    with pytest.raises(SettingsError, match=r"none\.toml cannot be read"):
+        Settings.load(tmp_path / "none.toml")
+
+
+def test_an_older_name_beside_a_group_that_is_no_table_is_told():
+    with pytest.raises(SettingsError, match="captions = 3"):
+        Settings.from_values({"dataset": {"keep_tags": 2}, "captions": 3})
+
+
 def test_alpha_above_rank_is_advice_and_no_problem():
     assert any("lora.alpha" in said.words for said in advice(Settings().assign("lora.alpha", 64)))
     assert advice(Settings()) == []
@@ -119,6 +134,7 @@ def test_a_background_is_any_colour_that_pillow_knows(colour):
             "optimizer.text_encoder_2_learning_rate": 1e-4,
         },
         {"optimizer.loraplus_ratio": 16, "optimizer.learning_rate": 1e-3},
+        {"optimizer.loraplus_ratio": 12, "optimizer.learning_rate": 1e-3},
         {"dataset.no_upscale": False, "dataset.resolution": 1536},
         {"optimizer.name": "Prodigy", "optimizer.text_encoder_learning_rate": 1e-4},
         {"optimizer.name": "Adafactor", "optimizer.args": ("warmup_init=False",)},

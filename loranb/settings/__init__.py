@@ -72,12 +72,14 @@ class Settings(Group):
         """Read a settings file.
 
         Raises:
-            SettingsError: it is not TOML, or holds values that cannot be used; all are named.
+            SettingsError: it cannot be read, is not TOML, or holds values that cannot be used; all are named.
         """
         try:
-            values = tomllib.loads(path.read_text(encoding="utf-8"))
+            values = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # some editors put a mark in front
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise SettingsError([f"{path} is not a settings file: {error}."]) from error
+        except OSError as error:
+            raise SettingsError([f"{path} cannot be read: {error.strerror or error}."]) from error
         return cls.from_values(values)
 
     @classmethod
@@ -193,7 +195,9 @@ def _with_new_names(values: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(renamed.get(group), Mapping) and name in renamed[group]:
             renamed[group] = dict(renamed[group])
             value = renamed[group].pop(name)
-            renamed[new_group] = {**renamed.get(new_group, {}), new_name: value}
+            there = renamed.get(new_group, {})
+            if isinstance(there, Mapping):  # else it is told what is wrong with the group
+                renamed[new_group] = {**there, new_name: value}
     return renamed
 
 
