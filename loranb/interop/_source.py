@@ -162,7 +162,7 @@ def _beside(source: Source) -> None:
 
 
 def _add_datasets(source: Source, values: Mapping[str, Any]) -> None:
-    """Flatten ``[general]``, ``[[datasets]]`` and their subsets: a narrower table wins, the first subset counts for all."""
+    """Flatten ``[general]``, ``[[datasets]]`` and their subsets: the narrower wins, the first subset counts for all."""
     general = {key: value for table in _tables([values.get("general")]) for key, value in table.items()}
     datasets = _tables(values.get("datasets"))
     subsets = [subset for dataset in datasets for subset in _tables(dataset.get("subsets"))]
