@@ -58,6 +58,25 @@ def test_the_plan_has_stable_names(small_project, capsys, tmp_path, monkeypatch)
     assert "RTX 4090" in capsys.readouterr().err
 
 
+def test_the_plan_says_all_that_would_stop_the_run(small_project, capsys):
+    wrong = ["--set", "objective.timestep_min=900", "--set", "objective.timestep_max=100", "--set", "saving.name=a/b"]
+    code, planned = told(capsys, "plan", small_project.root, *wrong)
+    assert code == 1
+    assert planned["steps"] > 0
+    assert all(any(name in said for said in planned["problems"]) for name in ("objective.timestep_min", "saving.name"))
+    assert main(["plan", str(small_project.root), *wrong]) == 1
+    assert "cannot be trained like this: saving.name" in capsys.readouterr().out
+    assert told(capsys, "plan", small_project.root)[1]["problems"] == []
+
+
+def test_the_plan_counts_the_pictures_of_the_validation_folder(small_project, capsys):
+    folder = small_project.root / "validation" / "1_castle"
+    folder.mkdir(parents=True)
+    Image.new("RGB", (64, 64), "red").save(folder / "kept.png")
+    _, planned = told(capsys, "plan", small_project.root, "--set", "validation.folder=validation")
+    assert planned["held_out_images"] == 1
+
+
 def test_adding_lists_what_came_of_every_file(tmp_path, capsys):
     source = tmp_path / "mine"
     for name in ("img/3_castle/a.png", "img/3_castle/b.png", "reg/1_building/c.png"):

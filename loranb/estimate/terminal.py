@@ -4,7 +4,7 @@ import argparse
 from typing import Any
 
 from loranb.base_models.known import known_base
-from loranb.dataset.training_set import collect
+from loranb.dataset.materials import Materials
 from loranb.errors import SettingsError
 from loranb.estimate.gpus import GPUS, Gpu, here, named
 from loranb.estimate.speed import speeds_here
@@ -14,10 +14,11 @@ from loranb.plan import Plan
 from loranb.plan import plan as plan_of
 from loranb.project import Project
 from loranb.settings.advice import advice
+from loranb.training.problems import problems
 
 
 def plan(asked: argparse.Namespace) -> tuple[dict[str, Any], str]:
-    """Say what a training run will be; the report, and the same in words.
+    """Say what a training run will be, and what would stop it; the report, and the same in words.
 
     Raises:
         SettingsError: settings that cannot be used, or a GPU that is not known.
@@ -26,14 +27,16 @@ def plan(asked: argparse.Namespace) -> tuple[dict[str, Any], str]:
     project = Project.open(asked.project)
     settings = project.settings().assign_text(asked.set)
     gpu = _gpu(asked.gpu)
-    found = collect(project.img)
-    found.check()
-    horizon = plan_of(settings, found.all)
+    materials = Materials(project)
+    materials.found.check()
+    horizon = plan_of(settings, materials.images(settings))
     known = estimate(settings, horizon, gpu, speeds_here(project))
     base = known_base(settings.model.base, settings.model.family)
     said = [str(one) for one in advice(settings, horizon, gpu, base)]
-    report = {**_counts(horizon), **known.to_json(), "advice": said}
-    return report, "\n".join([*in_lines(horizon, known), *(f"! {words}" for words in said)])
+    wrong = [*problems(settings), *materials.problems(settings)]
+    report = {**_counts(horizon), **known.to_json(), "problems": wrong, "advice": said, "exit_code": int(bool(wrong))}
+    stops = [f"It cannot be trained like this: {words}" for words in wrong]
+    return report, "\n".join([*in_lines(horizon, known), *stops, *(f"! {words}" for words in said)])
 
 
 def _gpu(name: str) -> Gpu | None:
