@@ -1,3 +1,4 @@
+import re
 import tomllib
 
 import pytest
@@ -150,8 +151,12 @@ def test_a_background_is_any_colour_that_pillow_knows(colour):
     ],
 )
 def test_what_mends_advice_ends_it(changes):
+    def without_numbers(words):
+        return re.sub(r"[\d.e-]+", "", words)
+
     settings = Settings().assign_all(changes)
     said = advice(settings)
     assert said
     for one in said:
-        assert one.words not in [left.words for left in advice(settings.assign_all(one.mend))]
+        mended = [left.words for left in advice(settings.assign_all(one.mend))]
+        assert without_numbers(one.words) not in map(without_numbers, mended)

@@ -1,14 +1,17 @@
 """Settings from kohya's tools and back, from the command line."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from loranb.dataset.training_set import collect
 from loranb.errors import ProjectError
+from loranb.files import free_name, write_bytes
 from loranb.interop.export import export
 from loranb.interop.kohya import Imported, read
 from loranb.project import Project
+from loranb.saved_settings import joined
 from loranb.settings.advice import advice
 
 
@@ -16,7 +19,7 @@ def add_import_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what `import_kohya` reads."""
     parser.add_argument("file", type=Path, help="a preset of kohya_ss (.json), or sd-scripts' arguments (.toml)")
     parser.add_argument("--out", type=Path, metavar="TOML", help="write the settings to this file")
-    parser.add_argument("--project", type=Path, help="put the settings in the place of this project's")
+    parser.add_argument("--project", type=Path, help="use the settings in this project; its own are kept aside")
 
 
 def import_kohya(asked: argparse.Namespace) -> tuple[dict[str, Any], str]:
@@ -30,8 +33,11 @@ def import_kohya(asked: argparse.Namespace) -> tuple[dict[str, Any], str]:
     if asked.out and asked.out.exists():
         raise ProjectError(f"{asked.out} is there already, and is not overwritten. Choose another name.")
     found = read(asked.file)
-    written = []
+    written, words = [], []
     if project is not None:
+        found = replace(found, settings=joined(found.settings, project.settings()))
+        if project.settings_file.exists():
+            words.append(f"The settings before are kept in {_kept_aside(project)}.")
         found.settings.save(project.settings_file)
         written.append(project.settings_file)
     if asked.out:
@@ -39,12 +45,20 @@ def import_kohya(asked: argparse.Namespace) -> tuple[dict[str, Any], str]:
         written.append(asked.out)
     report = report_of(found)
     words = [
+        *words,
         f"{len(found.mapped)} of its keys are taken over, {len(found.ignored)} mean nothing here (--json says why), "
         f"{len(found.unknown)} are unknown{': ' + ', '.join(found.unknown) if found.unknown else ''}.",
         *(f"! {said}" for said in report["advice"]),
         *(f"Written to {path}." for path in written),
     ]
     return report, "\n".join(words)
+
+
+def _kept_aside(project: Project) -> Path:
+    """Copy a project's settings, so that nothing is lost when others take their place."""
+    aside = free_name(project.settings_file.with_name("settings_before_import.toml"))
+    write_bytes(aside, project.settings_file.read_bytes())
+    return aside
 
 
 def report_of(found: Imported) -> dict[str, Any]:

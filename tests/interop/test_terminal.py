@@ -37,6 +37,18 @@ def test_settings_are_put_into_a_project(tmp_path, capsys):
     assert "! max_train_steps = 1600" in capsys.readouterr().out
 
 
+def test_an_import_takes_nothing_away_from_a_project(tmp_path):
+    project = Project.create(tmp_path / "city")
+    mine = Settings().assign_all({"metadata.author": "me", "metadata.title": "City", "lora.rank": 3})
+    mine.save(project.settings_file)
+    assert main(["import-kohya", str(PRESET), "--project", str(project.root)]) == 0
+    assert (project.settings().metadata.author, project.settings().metadata.title) == ("me", "City")
+    assert project.settings().lora.rank == 8
+    assert Settings.load(project.root / "settings_before_import.toml") == mine
+    project.settings_file.unlink()
+    assert main(["import-kohya", str(PRESET), "--project", str(project.root)]) == 0
+
+
 def test_what_is_refused_is_a_message(tmp_path, capsys):
     (tmp_path / "flux.json").write_text('{"flux1_checkbox": true}')
     assert main(["import-kohya", str(tmp_path / "flux.json")]) == 1

@@ -1,5 +1,6 @@
 """What is unwise about the LoRA itself."""
 
+import math
 from collections.abc import Iterator
 
 from loranb.settings import LoraSettings, OptimizerSettings, Settings
@@ -78,5 +79,11 @@ def _rates(optimizer: OptimizerSettings) -> Iterator[Advice]:
         yield Advice(
             f"LoRA+ at {ratio:g} with optimizer.learning_rate = {optimizer.learning_rate:g} moves the second matrix at "
             f"{ratio * optimizer.learning_rate:g}, which burns most LoRAs. Use a lower learning rate or ratio.",
-            {"optimizer.learning_rate": float(f"{FAST / ratio:.1g}")},
+            {"optimizer.learning_rate": _rounded_down(FAST / ratio)},
         )
+
+
+def _rounded_down(rate: float) -> float:
+    """Shorten a rate to its first digit, never upwards."""
+    power = math.floor(math.log10(rate))
+    return float(f"{math.floor(rate / 10**power)}e{power}")
