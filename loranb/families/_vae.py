@@ -12,6 +12,7 @@ from loranb.errors import ModelError
 from loranb.families import check_vae
 from loranb.families._checkpoint import open_checkpoint
 from loranb.families._geometry import VAE
+from loranb.families._recognise import recognise_checkpoint
 from loranb.families._unet import check_finite, quietly
 
 CLOSE = 1e-3  # of two scaling factors that are the same; those of the families are 0.18215 and 0.13025
@@ -65,6 +66,12 @@ def _from_file(path: Path, family: str, scaling: float) -> Any:
     if prefix is None:
         raise ModelError(
             f"model.vae: {path.name} holds no VAE of Stable Diffusion. Leave it blank, or get another file."
+        )
+    known = recognise_checkpoint(file).family if prefix == VAE else family
+    if (known == "sdxl") != (family == "sdxl"):
+        raise ModelError(
+            f"model.vae: {path.name} is a model of the family {known}, whose VAE does not go with {family}. Leave it "
+            "blank, or choose one for this family."
         )
     vae = load_vae_of(file, family, prefix)
     vae.register_to_config(scaling_factor=scaling)

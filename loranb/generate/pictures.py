@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
-from torch import Tensor
+from torch import Tensor, nn
 
 from loranb import families
 from loranb.device import pick_device, pick_dtype, precision_name
@@ -77,7 +77,7 @@ class Generator:
         dtype = pick_dtype(precision, device)
         loaded = families.load(model.base, dtype, model.family, model.vae)
         loaded.noise_schedule = noise_schedule(loaded.noise_schedule, objective)
-        loaded.vae.to(dtype)
+        _in_format(loaded.vae, dtype)
         for part in loaded.parts():
             part.to(device)
         return cls(loaded, lora_folders)
@@ -194,7 +194,12 @@ def _decode(model: BaseModel, latents: Tensor) -> Tensor:
         f"The VAE of {model.name} gives no picture in {precision_name(vae.dtype)}; it is used in fp32 from now on, "
         "which takes more memory. A VAE that was mended for it can be given as model.vae."
     )
-    return vae.to(torch.float32).decode(latents.float()).sample
+    return _in_format(vae, torch.float32).decode(latents.float()).sample
+
+
+def _in_format(vae: Any, dtype: torch.dtype) -> Any:
+    """Put a VAE into a number format; diffusers' own `to` warns of what is to stay in fp32 even where nothing is."""
+    return nn.Module.to(vae, dtype)
 
 
 @contextlib.contextmanager

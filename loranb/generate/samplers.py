@@ -85,5 +85,8 @@ def scheduler(name: str | None, noise_schedule: Any) -> "SchedulerMixin":
 
     kind, options = _SCHEDULERS[resolve(name)]
     if noise_schedule.config.get("rescale_betas_zero_snr"):
-        options = options | {"timestep_spacing": "trailing"}  # such a model must start from the last timestep
+        if noise_schedule.config.prediction_type == "epsilon":  # without a signal, noise says nothing of a picture
+            options = {"timestep_spacing": "leading"} | options | {"rescale_betas_zero_snr": False}
+        else:
+            options = options | {"timestep_spacing": "trailing"}  # such a model must start from the last timestep
     return getattr(diffusers, kind).from_config(noise_schedule.config, **options)

@@ -135,6 +135,20 @@ def all_rates(written: Sequence[str | None], blocks: Blocks, threshold: float = 
     return ends + shares + ends
 
 
+def written(lora: Any) -> dict[str, str]:
+    """Return a LoRA's lists for all blocks by name; not alphas that are the ranks again, as blanks are filled.
+
+    Args:
+        lora: LoraSettings.
+    """
+    lists = {name: text for name in LISTS if (text := getattr(lora, name))}
+    return {
+        name: text
+        for name, text in lists.items()
+        if lists.get(name.replace("alphas", "ranks")) != text or "alphas" not in name
+    }
+
+
 def miscounted(lora: Any, there: Blocks) -> list[str]:
     """Say which of a LoRA's lists for all blocks have not as many numbers as a U-Net has blocks.
 
@@ -142,7 +156,7 @@ def miscounted(lora: Any, there: Blocks) -> list[str]:
         lora: LoraSettings, its lists readable.
         there: the U-Net's.
     """
-    listed = {name: numbers(text) for name in LISTS if (text := getattr(lora, name))}
+    listed = {name: numbers(text) for name, text in written(lora).items()}
     return [
         f"lora.{name} holds {len(found)} numbers, and this base model has {there.total} blocks. Give as many."
         for name, found in listed.items()

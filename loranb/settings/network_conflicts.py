@@ -43,8 +43,8 @@ def _of_parts(settings: Settings) -> list[str]:
 def _of_blocks(settings: Settings) -> list[str]:
     """Say what cannot be read of the lists of numbers for the U-Net's blocks."""
     lora, optimizer, found = settings.lora, settings.optimizer, []
-    for name in blocks.LISTS:
-        if problem := blocks.complaint(getattr(lora, name) or "", whole=name.endswith("ranks")):
+    for name, listed in blocks.written(lora).items():
+        if problem := blocks.complaint(listed, whole=name.endswith("ranks")):
             found.append(f"lora.{name}: {problem}")
     for name in _RATES:
         if problem := blocks.complaint_of_rates(getattr(optimizer, name) or "", middle=name.endswith("mid")):

@@ -86,7 +86,8 @@ class Objective:
         if self.options.zero_terminal_snr and self.predicts == "epsilon":
             return [
                 "objective.zero_terminal_snr is on, and the base model predicts its noise: at the last timestep there "
-                "is nothing to learn, and drawing begins there. It is meant for models that predict v."
+                "is nothing to learn, and pictures are drawn with the plain schedule. It is meant for models that "
+                "predict v."
             ]
         return []
 

@@ -60,7 +60,9 @@ def _misfits(settings: Settings) -> None:
 
 def _blocks_fit(settings: Settings) -> None:
     """See that lists for the U-Net's blocks have as many numbers as the base model has blocks."""
-    with contextlib.suppress(ModelError, ValueError):  # said of model.base, and of what cannot be read
+    if any(blocks.complaint(getattr(settings.lora, name) or "", whole=False) for name in blocks.LISTS):
+        return  # said by `conflicts`: they fit no model
+    with contextlib.suppress(ModelError):  # said of model.base
         known = families.examine(settings.model.base, settings.model.family)
         if known and (found := blocks.miscounted(settings.lora, blocks.SDXL if known.family == "sdxl" else blocks.SD)):
             raise SettingsError(found)

@@ -77,8 +77,8 @@ def _train(run: Run) -> Iterator[Event]:
             loss = _gradients(ready, batches, epoch_losses)
             if not math.isfinite(loss):
                 raise TrainingError(
-                    f"The loss became {loss} at step {step + 1}. What was learned before is kept in the files of "
-                    f"earlier epochs. Try a learning rate lower than {settings.optimizer.learning_rate:g}."
+                    f"The loss became {loss} at step {step + 1}. Files that were saved before are kept. Try a "
+                    f"learning rate lower than {settings.optimizer.learning_rate:g}."
                 )
             grad_norm = _update(ready, step)
             step += 1

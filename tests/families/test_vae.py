@@ -49,6 +49,8 @@ def test_it_takes_the_place_of_the_base_models_in_whatever_form(own, tiny_sd1, f
 def test_one_of_another_family_or_none_at_all_is_told(own, tiny_sdxl, tiny_sd1, tmp_path):
     with pytest.raises(ModelError, match=r"is for another family.*scaled by 0\.18215.*reads 4 scaled by 0\.13025"):
         families.load(str(tiny_sdxl), torch.float32, vae=str(own / "folder"))
+    with pytest.raises(ModelError, match=r"whole\.safetensors is a model of the family sd1.*sdxl"):
+        families.load(str(tiny_sdxl), torch.float32, vae=str(own / "whole.safetensors"))
     for wrong, said in (
         (tmp_path / "nowhere", "there is no such file or folder"),
         (tiny_sd1 / "unet", "it is a UNet2DConditionModel and no AutoencoderKL"),

@@ -1,5 +1,6 @@
 """The laws of drawing with a tiny real model."""
 
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -40,6 +41,16 @@ def spoilt_vae(generator: Generator) -> Iterator[list[torch.dtype]]:
     yield asked
     del vae.decode
     vae.to(torch.float32)
+
+
+def test_loading_a_model_to_draw_with_says_nothing(tiny_base, caplog):
+    told = logging.getLogger("diffusers")
+    told.addHandler(caplog.handler)
+    try:
+        Generator.open(str(tiny_base), "bf16")
+    finally:
+        told.removeHandler(caplog.handler)
+    assert caplog.messages == []
 
 
 def test_the_same_request_draws_the_same_picture(generator: Generator, request_: SamplePrompt):

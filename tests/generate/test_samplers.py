@@ -73,6 +73,18 @@ def test_an_unknown_sampler_is_refused_with_the_nearest(written: str, near: str)
     assert f"did you mean {near}" in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["DPM++ 2M Karras", "Euler a", "DDIM"])
+def test_a_model_of_noise_is_never_drawn_from_where_there_is_no_signal(name, noise_schedule):
+    # x0 = (x - sqrt(1 - a) eps) / sqrt(a), and a is 0 there
+    ended = DDPMScheduler.from_config(
+        noise_schedule.config, rescale_betas_zero_snr=True, timestep_spacing="trailing", prediction_type="epsilon"
+    )
+    sampler, plain = samplers.scheduler(name, ended), samplers.scheduler(name, noise_schedule)
+    assert torch.equal(sampler.alphas_cumprod, plain.alphas_cumprod)
+    sampler.set_timesteps(7), plain.set_timesteps(7)
+    assert torch.equal(sampler.timesteps, plain.timesteps)
+
+
 def test_the_base_models_schedule_is_kept():
     schedule = DDPMScheduler(beta_start=0.001, beta_end=0.02, prediction_type="v_prediction")
     for name in samplers.NAMES:

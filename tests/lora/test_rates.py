@@ -222,3 +222,11 @@ def test_a_run_with_all_of_it_trains_and_tells_every_rate(small_project):
 )
 def test_what_cannot_be_used_is_told_before_anything_is_loaded(changes, said):
     assert re.search(said, " ".join(conflicts(Settings().assign_all(changes))))
+
+
+@pytest.mark.parametrize("count", [3, 23])
+def test_a_list_of_the_wrong_length_is_told_once(small_project, count):
+    settings = small_project.settings().assign("lora.block_ranks", ",".join(["4"] * count))
+    with pytest.raises(SettingsError) as told:
+        Run.create(small_project, settings)
+    assert len(told.value.problems) == 1

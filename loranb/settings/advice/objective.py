@@ -18,7 +18,7 @@ def about(settings: Settings) -> Iterator[Advice]:
     if objective.zero_terminal_snr and objective.predicts == "epsilon":
         yield Advice(
             "objective.zero_terminal_snr is meant for models that predict v; with objective.predicts = 'epsilon' "
-            "drawing begins at a timestep where nothing can be learnt.",
+            "nothing can be learnt at the last timestep, and pictures are drawn without it.",
             {"objective.zero_terminal_snr": False},
         )
     if objective.stratified and settings.length.batch_size == 1:
