@@ -6,6 +6,7 @@ with the file's weights on the layers of training. Options are taken from their 
 these makes no sense, or an option needs another one, it is said here.
 """
 
+import copy
 import functools
 import itertools
 from pathlib import Path
@@ -204,7 +205,7 @@ def answers(run: Run) -> tuple[torch.Tensor, torch.Tensor]:
     settings, file = run.settings(), run.lora_file()
     said = []
     for put_on in (by_rack, by_adapter):
-        model = families.load(settings.model.base, torch.float32)
+        model = a_base(settings.model.base)
         put_on(model, settings, file)
         x = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(0))
         view = families.View((64, 64), (0, 0), (64, 64))
@@ -213,6 +214,17 @@ def answers(run: Run) -> tuple[torch.Tensor, torch.Tensor]:
             told |= model.family.placement([view])
             said.append(model.family.denoise(model.unet, x, torch.tensor([500]), told))
     return said[0], said[1]
+
+
+def a_base(source: str) -> families.BaseModel:
+    """Return a base model of its own that is loaded once for all runs; only tokenizers are shared."""
+    model = loaded(source)
+    return copy.deepcopy(model, {id(model.tokenizers): model.tokenizers})
+
+
+@functools.cache
+def loaded(source: str) -> families.BaseModel:
+    return families.load(source, torch.float32)
 
 
 def by_rack(model, settings, file) -> None:
