@@ -20,6 +20,10 @@ class Broken(Exception):
     """The transfer broke off; what came is kept."""
 
 
+class Refused(Broken):
+    """The server answers that it will not give the file; asking again is of no use."""
+
+
 class Denied(Exception):
     """The hub does not hand the file out to this account."""
 
@@ -57,6 +61,8 @@ def transfer(source: Source, target: Path, part: Path, pauses: Sequence[float] =
                     yield file.tell()
                 if file.tell() < source.size:
                     raise Broken("the connection was closed too early")
+            except Refused:
+                raise
             except (Broken, httpx.TransportError) as error:
                 failures = failures + 1 if file.tell() <= reached else 1
                 reached = max(reached, file.tell())
@@ -75,8 +81,8 @@ def _rest(client: httpx.Client, source: Source, start: int) -> Iterator[bytes]:
         code = answer.status_code
         if code in (401, 403):
             raise Denied(f"{code} {answer.headers.get('X-Error-Message') or answer.reason_phrase}")
-        if code in BUSY or not answer.is_success:
-            raise Broken(f"the server answers {code} {answer.reason_phrase}")
+        if not answer.is_success:
+            raise (Broken if code in BUSY else Refused)(f"the server answers {code} {answer.reason_phrase}")
         skip = 0 if code == 206 else start  # a server that knows no ranges begins anew
         for chunk in answer.iter_raw(CHUNK):
             yield chunk[skip:]

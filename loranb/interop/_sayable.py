@@ -12,6 +12,7 @@ from loranb.interop._rest import can_be_drawn
 from loranb.interop._source import FORM
 from loranb.interop._words import THEIRS
 from loranb.settings import Settings, fields
+from loranb.settings.learning import SHARE_OR_STEPS
 from loranb.settings.optimizers import parse_arguments
 from loranb.training.blanks import fill_blanks
 
@@ -105,6 +106,8 @@ def _optimizer(settings: Settings) -> dict[str, Any]:
         changes["optimizer.weight_decay"] = decay
     elif decay is not None:
         changes["optimizer.weight_decay"] = None
+    if settings.optimizer.schedule == "constant":  # has no warm-up, and sd-scripts ends the run if one is named
+        changes["optimizer.warmup"] = 0.0
     lines = [as_kohya_writes(name, value) for name, value in values.items()]
     changes["optimizer.args"] = tuple(line for line in lines if line)
     return changes
@@ -144,6 +147,8 @@ def _of_kind(settings: Settings, kind: str) -> dict[str, Any]:
 def left_out(asked: Settings, said: Settings) -> list[str]:
     """Name what kohya's tools cannot be told, with what they get instead."""
     filled = fill_blanks(asked, asked.saving.name, ())
+    if filled.optimizer.schedule == "constant":
+        filled = filled.assign("optimizer.warmup", said.optimizer.warmup)  # it does nothing
     changed = [field for field in fields() if field.of(filled) != field.of(said) and field.of(asked) is not None]
     return [f"{f.path} = {_shown(f.of(asked))}; there it is {_shown(f.of(said))}." for f in changed]
 
@@ -159,5 +164,12 @@ def written(settings: Settings) -> Mapping[str, Any]:
         value = field.of(settings)
         word = THEIRS.get(key, {}).get(str(value))
         value = None if value == "auto" else value  # said by saying nothing
+        if field.unit == SHARE_OR_STEPS:
+            value = share_or_steps(value)
         found[key] = value if word is None else word == "true" if word in ("true", "false") else word
     return found
+
+
+def share_or_steps(value: float) -> float | int:
+    """Write steps as a whole number: sd-scripts takes every other one for a share, 100.0 too."""
+    return int(value) if value >= 1 else value

@@ -20,7 +20,7 @@ from loranb.interop._family import family_of
 from loranb.interop._form_keys import AS_IT_BEGINS, FORM_KEYS, NETWORK_ARGUMENTS
 from loranb.interop._learning import to_percent
 from loranb.interop._reading import by_key
-from loranb.interop._sayable import left_out, sayable, written
+from loranb.interop._sayable import left_out, sayable, share_or_steps, written
 from loranb.interop._source import ARGUMENTS, FORM, SAME
 from loranb.settings import Settings
 from loranb.settings.conflicts import conflicts
@@ -117,7 +117,6 @@ def form(said: Settings, family: str) -> dict[str, Any]:
             "optimizer_args": " ".join(_optimizer_args(said)),
             "sample_prompts": "\n".join(said.samples.prompts),
             "sdxl": family == "sdxl",
-            "sdxl_no_half_vae": family == "sdxl",  # in fp16 that VAE gives black pictures
             "additional_parameters": _passed(
                 {k: v for k, v in passed_on.items() if k in NOUGHT or v != default.get(k)}
             ),
@@ -133,7 +132,8 @@ def scripts(said: Settings, family: str) -> dict[str, Any]:
         family: the base model's: sd1, sd2 or sdxl.
     """
     values = dict(written(said)) | _common(said, family)
-    values |= {"lr_warmup_steps": said.optimizer.warmup, "optimizer_args": _optimizer_args(said), "sdpa": True}
+    values |= {"lr_warmup_steps": share_or_steps(said.optimizer.warmup), "sdpa": True}
+    values |= {"optimizer_args": _optimizer_args(said)}
     values |= {"max_train_steps": said.length.steps} if said.length.steps else {"max_train_epochs": said.length.epochs}
     values |= {"torch_compile": said.memory.compile != "no"}
     network = {key: values.pop(key) for key in NETWORK_ARGUMENTS if key in values}
@@ -156,6 +156,7 @@ def _common(said: Settings, family: str) -> dict[str, Any]:
     return {
         "pretrained_model_name_or_path": said.model.base,
         "v2": family == "sd2",
+        "sdxl_no_half_vae": family == "sdxl",  # in fp16 that VAE gives black pictures, or none
         "optimizer": KNOWN[optimizer.name].path if optimizer.name in _BY_CLASS else optimizer.name,
         "caption_extension": ".txt",
         "save_model_as": "safetensors",

@@ -194,6 +194,15 @@ def test_a_download_that_never_goes_on_keeps_what_came_and_says_so(tmp_path: Pat
     assert (tmp_path / "part").read_bytes() == b"12345"
 
 
+def test_a_busy_server_is_asked_again_and_one_that_has_no_such_file_is_not(hub: Hub, tmp_path: Path):
+    for status, times in ((503, 3), (404, 1)):
+        asked: list[str] = []
+        hub.answer = lambda path, status=status, asked=asked: (asked.append(path), (status, {}, b""))[1]  # type: ignore
+        with pytest.raises(Broken, match=str(status)):
+            list(transfer(Source(f"{hub.address}/a", {}, 10), tmp_path / "a", tmp_path / "part", pauses=(0, 0)))
+        assert len(asked) == times
+
+
 def test_one_file_of_several_is_named_and_fetched(hub: Hub, tmp_path: Path):
     hub.models["someone/two"] = {"a.safetensors": b"a" * 10, "b.safetensors": b"b" * 10}
     said = fetched("someone/two", tmp_path, HF_ENDPOINT=hub.address)

@@ -61,6 +61,31 @@ def test_only_keys_that_these_tools_have_are_written(tmp_path, name):
     assert {text.partition("=")[0] for text in arguments["network_args"]} <= keys("network_arguments") | NETWORK
 
 
+@pytest.mark.parametrize("name", ["a.json", "a.toml"])
+def test_steps_are_whole_numbers_since_sd_scripts_takes_others_for_shares(tmp_path, name):
+    changes = {"optimizer__schedule": "warmup_stable_decay", "optimizer__schedule_decay": 200}
+    _, written = exported(tmp_path, name, optimizer__warmup=100, **changes)
+    assert str(written["lr_warmup_steps"]) == "100"
+    assert (
+        str(written.get("lr_decay_steps")) == "200"
+        or "--lr_decay_steps=200" in written["additional_parameters"].split()
+    )
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.toml"])
+def test_a_constant_schedule_has_no_warm_up_since_sd_scripts_refuses_one(tmp_path, name):
+    done, written = exported(tmp_path, name, optimizer__schedule="constant", optimizer__warmup=0.05)
+    assert not written["lr_warmup_steps"]
+    assert not written.get("lr_warmup")
+    assert not any("warmup" in said for said in done.left_out)
+
+
+@pytest.mark.parametrize(("base", "in_fp32"), [("stabilityai/stable-diffusion-xl-base-1.0", True), ("demo", False)])
+def test_the_vae_of_sdxl_is_kept_out_of_fp16(tmp_path, base, in_fp32):
+    assert exported(tmp_path, "a.json", model__base=base)[1]["sdxl_no_half_vae"] == in_fp32
+    assert exported(tmp_path, "a.toml", model__base=base)[1]["no_half_vae"] == in_fp32
+
+
 def test_the_form_is_told_all_that_its_screen_would_keep(tmp_path):
     _, written = exported(tmp_path, "a.json", length__epochs=7)
     assert (written["epoch"], written["max_train_epochs"], written["max_train_steps"]) == (7, 7, 0)
