@@ -14,6 +14,7 @@ Names are resolved when they are used: ``import loranb`` loads neither torch nor
 """
 
 import importlib
+import logging
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,8 @@ __version__ = "0.1.0"
 
 # transformers complains at import that torchvision is missing; loranb does without it on purpose.
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+# bitsandbytes complains at import, on some processors, of a package that would make it quicker there.
+logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
 
 _PLACES = {
     "open": ("loranb.workplace", "open_project"),
