@@ -56,22 +56,17 @@ def prepare(run: Run) -> Generator[Event, None, Prepared]:
 
     schedule = schedule_for(settings.optimizer, horizon.steps)
     choice = choose(settings.optimizer, device, schedule.warmup)
-    for said in choice.notices:
-        yield Warned(said)
-
+    yield from map(Warned, choice.notices)
     model = yield from _base_model(settings, dtype)
     objective = objective_for(model.noise_schedule, settings.objective)
-    for said in objective.remarks():
-        yield Warned(said)
+    yield from map(Warned, objective.remarks())
     # Pictures first: the VAE is the only part on the GPU while they are encoded.
     kept = run.project.cache / "latents"
     held = yield from _held_out_pictures(horizon, settings, model, kept, device)
     moments = yield from prepare_pictures(horizon.shown, settings.dataset, model.vae, kept, device)
     accelerator = _accelerator(device, dtype)
-    store_base(model.unet, settings.memory.base, device)
-    adapter, optimizer = _lora(model, settings, choice)
-    for said in adapter.remarks:
-        yield Warned(said)
+    adapter, optimizer = _lora(model, settings, choice, device)
+    yield from map(Warned, adapter.remarks)
     encode = prepare_prompts(model, settings, horizon, run.project.cache / "prompts", device)
     _made_thrifty(model, settings)
     unet, optimizer = accelerator.prepare(model.unet.to(device), optimizer)
@@ -80,8 +75,14 @@ def prepare(run: Run) -> Generator[Event, None, Prepared]:
     placements = Placements(horizon.shown, settings.model.size_conditioning)
     loss = BatchLoss(model, unet, objective, settings.noise, shown, encode, placements, accelerator)
     validation = _validation(horizon, settings, held, loss) if held else None
-    ready = Prepared(settings, horizon, schedule, accelerator, model, adapter, optimizer, loss, None, validation)
-    decay = settings.optimizer.ema
+    return _with_average(
+        Prepared(settings, horizon, schedule, accelerator, model, adapter, optimizer, loss, None, validation)
+    )
+
+
+def _with_average(ready: Prepared) -> Prepared:
+    """Keep a running average of the weights, where the settings ask for one."""
+    decay = ready.settings.optimizer.ema
     return replace(ready, ema=Ema(ready.trainable, decay)) if decay else ready
 
 
@@ -105,8 +106,7 @@ def _base_model(settings: Settings, dtype: torch.dtype) -> Generator[Event, None
     if settings.memory.vae_tiling:
         model.vae.enable_tiling()
     yield Preparing("base model", 1, 1)
-    for said in model.notices:
-        yield Warned(said)
+    yield from map(Warned, model.notices)
     return model
 
 
@@ -118,8 +118,9 @@ def _made_thrifty(model: BaseModel, settings: Settings) -> None:
         model.unet.compile_repeated_blocks(backend=settings.memory.compile)
 
 
-def _lora(model: BaseModel, settings: Settings, choice: Choice) -> tuple[Adapter, Any]:
-    """Put a fresh LoRA on the model, and make its optimizer."""
+def _lora(model: BaseModel, settings: Settings, choice: Choice, device: torch.device) -> tuple[Adapter, Any]:
+    """Put a fresh LoRA on the model, whose weights are stored as the settings ask, and make its optimizer."""
+    store_base(model.unet, settings.memory.base, device)
     set_seed(settings.length.seed)  # right before: the LoRA's first weights depend on nothing else
     adapter = attach(model, settings.lora, settings.optimizer)
     optimizer = make_optimizer(adapter, settings.optimizer, choice)
