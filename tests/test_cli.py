@@ -69,6 +69,11 @@ def test_the_plan_says_all_that_would_stop_the_run(small_project, capsys):
     assert told(capsys, "plan", small_project.root)[1]["problems"] == []
 
 
+def test_a_blank_base_model_is_told_as_such(small_project, capsys):
+    _, planned = told(capsys, "plan", small_project.root, "--set", "model.base=")
+    assert "model.base = '': there is no such file or folder" in planned["problems"][0]
+
+
 def test_the_plan_counts_the_pictures_of_the_validation_folder(small_project, capsys):
     folder = small_project.root / "validation" / "1_castle"
     folder.mkdir(parents=True)

@@ -56,6 +56,22 @@ def test_all_problems_are_told_at_once():
     ]
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("vae", "model.vae"),
+        ("lora.vae", "model.vae"),
+        ("lora.rnak", "lora.rank"),
+        ("network_dim", "lora.rank"),
+        ("lora.network_dim", "lora.rank"),
+        ("dropout", "captions.dropout or lora.dropout"),
+    ],
+)
+def test_a_name_that_is_none_comes_with_the_one_that_was_meant(name, meant):
+    with pytest.raises(SettingsError, match=f"did you mean {re.escape(meant)}"):
+        Settings().assign_text([f"{name}=1"])
+
+
 def test_text_that_sets_nothing_is_told():
     with pytest.raises(SettingsError, match="lora.rank=32"):
         Settings().assign_text(["lora.rank"])

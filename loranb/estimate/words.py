@@ -24,14 +24,15 @@ def in_lines(plan: Plan, known: Estimate) -> Iterator[str]:
         yield f"Without regularisation pictures: {known.steps_without_regularisation} steps."
     for subject in plan.subjects:
         yield (
-            f"  {subject.folder}: {subject.images} pictures x {subject.repeats} repeats = {subject.items}, "
-            f"{subject.share:.0%} of the showings"
+            f"  {subject.folder}: {counted(subject.images, 'picture')} x {counted(subject.repeats, 'repeat')} = "
+            f"{subject.items}, {subject.share:.0%} of the showings"
         )
     cropped = plan.cropped()
     for b in plan.buckets:
         cut = cropped.get(b.size, 0)
         lost = f", {cut:.0%} of their area cut off" if cut >= 0.005 else ""
-        yield f"  {b.size[0]} x {b.size[1]}: {b.images} pictures, {b.batches} batches{lost}"
+        batches = counted(b.batches, "batch", "batches")
+        yield f"  {b.size[0]} x {b.size[1]}: {counted(b.images, 'picture')}, {batches}{lost}"
     yield from needs(known)
 
 
@@ -41,7 +42,7 @@ def needs(known: Estimate) -> Iterator[str]:
         yield UNKNOWN
         return
     disk, memory = known.disk, known.memory
-    files = f"{disk.files} file" + ("s" if disk.files > 1 else "")
+    files = counted(disk.files, "file")
     yield f"LoRA: {known.parameters:,} parameters, {size(disk.file)} a file; {files}, {size(disk.total)} on the disk."
     parts = ", ".join(f"{PARTS[name]} {size(count)}" for name, count in memory.parts.items() if count)
     yield f"GPU memory: {size(memory.peak)} ({parts}); {COMPUTED}."
@@ -55,6 +56,11 @@ def needs(known: Estimate) -> Iterator[str]:
         yield f"  It would fit with {known.cheapest.words}: {settings}."
     if known.seconds is not None:
         yield f"Time: {duration(known.seconds)} for the steps, at the speed of this machine's earlier runs."
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """Say how many there are: ``1 picture``, ``2 pictures``."""
+    return f"{number} {one if number == 1 else many or one + 's'}"
 
 
 def size(count: float) -> str:

@@ -146,7 +146,7 @@ def locate(source: str) -> str:
 
         return str(BASE)
     path = Path(source).expanduser()
-    if path.is_dir():
+    if path.is_dir() and source.strip():  # no name is the present folder to Path
         if not (path / "model_index.json").exists():
             raise ModelError(
                 f"{path} is a folder without a model_index.json, so it is no diffusers model. "

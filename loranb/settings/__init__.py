@@ -208,7 +208,8 @@ def _in_words(problem: Any) -> str:
     """Say one of pydantic's complaints as a sentence: what, which value, what is allowed."""
     path = ".".join(str(part) for part in problem["loc"][:2])
     if problem["type"] == "extra_forbidden":
-        return not_a_setting(path, [*_BY_PATH, *Settings.model_fields])
+        kohya = {field.kohya: field.path for field in fields() if field.kohya}
+        return not_a_setting(path, [*_BY_PATH, *Settings.model_fields], kohya)
     field = _BY_PATH.get(path)
     return (
         field.complaint(problem["input"]) if field else f"{path} = {problem['input']!r}; expected a table of settings."

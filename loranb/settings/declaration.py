@@ -224,10 +224,19 @@ def lines_of(text: str) -> list[str]:
     return [line.strip() for line in text.splitlines() if line.strip()]
 
 
-def not_a_setting(path: str, known: Iterable[str]) -> str:
-    """Say that there is no setting of this name, and which comes near."""
-    close = difflib.get_close_matches(path, list(known), n=1)
-    return f"{path} is not a setting" + (f"; did you mean {close[0]}?" if close else ".")
+def not_a_setting(path: str, known: Iterable[str], kohya: Mapping[str, str] | None = None) -> str:
+    """Say that there is no setting of this name, and which comes near.
+
+    Args:
+        path: what was asked for.
+        known: the settings' names in full.
+        kohya: the setting that each of kohya's names means.
+    """
+    known, name = list(known), path.rpartition(".")[2]
+    called = [one for one in known if one.rpartition(".")[2] == name]  # of another group, or without its group
+    theirs = [kohya[name]] if kohya and name in kohya else []
+    close = (theirs or called)[:3] or difflib.get_close_matches(path, known, n=1)
+    return f"{path} is not a setting" + (f"; did you mean {' or '.join(close)}?" if close else ".")
 
 
 def _number(value: float) -> str:
