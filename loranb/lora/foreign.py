@@ -15,6 +15,7 @@ import torch
 from peft.utils.other import get_pattern_key
 from torch import Tensor, nn
 
+from loranb.errors import LoraFileError
 from loranb.families import BaseModel
 from loranb.lora.targets import text_key, text_targets
 
@@ -30,11 +31,22 @@ _FORMS = [
 
 
 def told_beside(file: Path) -> dict[str, str]:
-    """Return what peft keeps in a file of its own beside a LoRA, as diffusers would have written it into the LoRA."""
+    """Return what peft keeps in a file of its own beside a LoRA, as diffusers would have written it into the LoRA.
+
+    Raises:
+        LoraFileError: that file is damaged.
+    """
     config = file.with_name("adapter_config.json")
     if file.name != "adapter_model.safetensors" or not config.is_file():
         return {}
-    return {_KEPT: config.read_text(encoding="utf-8", errors="replace")}
+    text = config.read_text(encoding="utf-8", errors="replace")
+    try:
+        float(json.loads(text).get("lora_alpha") or 0)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise LoraFileError(
+            f"{config} cannot be read, and how strong {file.name} is stands in it. Get both files again."
+        ) from error
+    return {_KEPT: text}
 
 
 def renamed(tensors: Mapping[str, Tensor], told: Mapping[str, str], model: BaseModel | None) -> dict[str, Tensor]:

@@ -120,6 +120,14 @@ def test_a_file_of_peft_is_as_strong_as_it_was(tiny_base, tmp_path):
     assert torch.allclose(predicted(drawing), wanted, atol=1e-6)
 
 
+@pytest.mark.parametrize("written", ["{", "[]", '{"lora_alpha": "x"}'])
+def test_a_file_of_peft_whose_strength_cannot_be_read_is_refused(tiny_base, tmp_path, written):
+    by_peft(tiny_base, tmp_path)
+    (tmp_path / "adapter_config.json").write_text(written)
+    with pytest.raises(LoraFileError, match="adapter_config.json cannot be read.*Get both files again"):
+        going_on(tiny_base, tmp_path / "adapter_model.safetensors", rank=4)
+
+
 def test_the_rank_that_is_taken_over_is_the_same_whatever_layers_are_called(tiny_base, tmp_path):
     by_peft(tiny_base, tmp_path)
     assert common_size(tmp_path / "adapter_model.safetensors") == Size(4, 1.0)
