@@ -13,6 +13,7 @@ from loranb.interop.kohya import Imported, read
 from loranb.project import Project
 from loranb.saved_settings import joined
 from loranb.settings.advice import advice
+from loranb.settings.conflicts import conflicts
 
 
 def add_import_arguments(parser: argparse.ArgumentParser) -> None:
@@ -63,7 +64,8 @@ def _kept_aside(project: Project) -> Path:
 
 def report_of(found: Imported) -> dict[str, Any]:
     """Return what `loranb import-kohya --json` prints; its names stay."""
-    general = [said.words for said in advice(found.settings)]
+    general = [f"It cannot be trained like this: {said}" for said in conflicts(found.settings)]
+    general += [said.words for said in advice(found.settings)]
     return {
         "settings": found.settings.model_dump(mode="json"),
         "mapped": list(found.mapped),

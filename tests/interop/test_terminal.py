@@ -49,6 +49,12 @@ def test_an_import_takes_nothing_away_from_a_project(tmp_path):
     assert main(["import-kohya", str(PRESET), "--project", str(project.root)]) == 0
 
 
+def test_what_excludes_each_other_is_said_at_the_import(tmp_path, capsys):
+    (tmp_path / "a.json").write_text('{"full_fp16": true, "mixed_precision": "bf16", "epoch": 2}')
+    assert main(["import-kohya", str(tmp_path / "a.json")]) == 0
+    assert "! It cannot be trained like this: memory.lora_precision = 'fp16'" in capsys.readouterr().out
+
+
 def test_what_is_refused_is_a_message(tmp_path, capsys):
     (tmp_path / "flux.json").write_text('{"flux1_checkbox": true}')
     assert main(["import-kohya", str(tmp_path / "flux.json")]) == 1
