@@ -124,7 +124,7 @@ def loss_figure(events: Sequence[Event], title: str = "") -> "Figure":
         _draw_validations(axes, numbers)
     _draw_rates(below, numbers)
     for axes in (above, *between, below):
-        tidy(axes)
+        _tidy(axes)
     if numbers.steps:
         below.set_xlim(0, max(numbers.steps[-1], 2) * 1.015)
     if title:
@@ -178,7 +178,7 @@ def _draw_rates(axes: "Axes", numbers: Curve) -> None:
         axes.legend(loc="upper right", ncols=2, frameon=False, fontsize=9, labelcolor=INK, borderaxespad=0.2)
 
 
-def tidy(axes: "Axes") -> None:
+def _tidy(axes: "Axes") -> None:
     """Leave out of a diagram what says nothing."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(FAINT)

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
+from loranb.estimate.rates import learning_rates
 from loranb.figures import RATES, group_name
 from loranb.panels._curve import Scale, ticks
 from loranb.panels._field_row import as_text
 from loranb.panels._show import escape
-from loranb.plan_figures import learning_rates
 from loranb.settings import Settings
 
 WIDTH, HEIGHT = 420, 120

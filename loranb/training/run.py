@@ -120,10 +120,6 @@ class Run:
         """List the pictures it is made from, as they were when it was made."""
         return self._images_file.images()
 
-    def content_hashes(self) -> list[str]:
-        """List the SHA-256 of the pictures, in the order of `images`."""
-        return [image.content for image in self.images()]
-
     def leave_out(self) -> str:
         """Leave out the pictures that cannot be used any more; say which are left out, and why.
 

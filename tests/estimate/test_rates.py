@@ -1,10 +1,6 @@
-from pathlib import Path
-
 import pytest
 
-from loranb.dataset.training_set import TrainingImage
-from loranb.plan import plan
-from loranb.plan_figures import learning_rates, rate_figure
+from loranb.estimate.rates import learning_rates
 from loranb.settings import Settings
 
 
@@ -33,11 +29,3 @@ def test_a_text_encoder_that_is_stopped_has_no_rate_afterwards():
     points = learning_rates(optimizer(schedule="constant", text_encoder_stop=40), 100)["text_encoder"]
     assert {rate > 0 for t, rate in points if t < 40} == {True}
     assert {rate for t, rate in points if t >= 40} == {0.0}
-
-
-def test_the_figure_shows_each_group_over_all_steps():
-    images = [TrainingImage(Path("x.png"), 512, 512, 1, "c", "1_x")] * 10
-    settings = Settings()
-    axes = rate_figure(settings.optimizer, plan(settings, images)).axes[0]
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["U-Net", "text encoder"]
-    assert axes.get_xlim() == (0, 100)
