@@ -4,6 +4,7 @@ Nothing is imported here: where a class comes from is a text, so that forms and 
 """
 
 import ast
+import difflib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -70,6 +71,22 @@ KNOWN: dict[str, KnownOptimizer] = {
 }
 
 _ARGUMENT = re.compile(r"\s+(?=\"?[A-Za-z_]\w*\s*=)")
+
+
+# The classes of torch.optim 2.13, which a plain name is looked for among; read here without torch.
+# fmt: off
+OF_TORCH = (
+    "ASGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "LBFGS", "Muon", "NAdam", "RAdam",
+    "RMSprop", "Rprop", "SGD", "SparseAdam",
+)
+# fmt: on
+
+
+def nearest_name(name: str) -> str:
+    """Return the known name most like one that is not known; empty for those that are, and for dotted ones."""
+    if "." in name or name in KNOWN or name in OF_TORCH:
+        return ""
+    return next(iter(difflib.get_close_matches(name, [*KNOWN, *OF_TORCH], n=1)), "AdamW")
 
 
 def known_name(name: str) -> str:

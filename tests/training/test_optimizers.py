@@ -9,7 +9,7 @@ from torch.nn import functional
 from loranb.errors import SettingsError
 from loranb.settings import OptimizerSettings, Settings
 from loranb.settings.advice import advice
-from loranb.settings.optimizers import KNOWN, known_name, parse_arguments
+from loranb.settings.optimizers import KNOWN, OF_TORCH, known_name, parse_arguments
 from loranb.training.optimizers import averaged, choose, class_name, describe, learning_rates, restore
 
 CPU = torch.device("cpu")
@@ -279,10 +279,20 @@ def test_an_optimizer_is_described_as_kohyas_trainer_does():
         ({"optimizer.name": "Adafactor"}, "relative_step=False"),
         ({"optimizer.name": "AdamWScheduleFree"}, "needs no schedule"),
         ({"optimizer.name": "Lion", "optimizer.learning_rate": 0.01}, "high for Lion"),
+        ({"optimizer.name": "Prodgy"}, "did you mean Prodigy"),
     ],
 )
 def test_what_an_optimizer_makes_of_the_other_settings_is_advice(changes, said):
     assert any(said in line.words for line in advice(Settings().assign_all(changes)))
+
+
+@pytest.mark.parametrize("name", ["RAdam", "pytorch_optimizer.AdEMAMix", "Muon"])
+def test_names_of_torch_and_dotted_ones_need_no_advice(name):
+    assert not [line for line in advice(Settings().assign("optimizer.name", name)) if "did you mean" in line.words]
+
+
+def test_the_classes_of_torch_are_named_as_they_are():
+    assert {name for name in OF_TORCH if not hasattr(torch.optim, name)} <= {"Muon"}  # which torch has since 2.9
 
 
 def test_prodigy_at_one_needs_no_advice():

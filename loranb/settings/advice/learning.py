@@ -4,11 +4,18 @@ from collections.abc import Iterator
 
 from loranb.settings import OptimizerSettings, Settings
 from loranb.settings.advice.advice import Advice
-from loranb.settings.optimizers import averages, finds_rate, sets_rate
+from loranb.settings.optimizers import averages, finds_rate, nearest_name, sets_rate
 
 
 def about(settings: Settings) -> Iterator[Advice]:
     """Say what is unwise."""
+    name = settings.optimizer.name
+    if nearest := nearest_name(name):
+        yield Advice(
+            f"optimizer.name = {name!r} is no optimizer that is known here; did you mean {nearest}? A plain name is "
+            "looked for in torch.optim when a run is made, and refused if it is not there.",
+            {"optimizer.name": nearest},
+        )
     yield from _rates(settings)
     yield from _schedule(settings.optimizer)
 
