@@ -57,10 +57,12 @@ def grid(asked: argparse.Namespace, tell: Tell) -> Path:
         raise GenerationError(f"--weights = {asked.weights!r}; give numbers with commas, such as 0.6,0.8,1.") from error
     side = project.settings().dataset.resolution
     layout = GridPlan.of(parse_lines(asked.prompt, (side, side), 1), loras[-max(1, asked.last) :], weights)
-    cells = []
-    for cell in draw_grid(_open(project, asked.base), layout, project.settings().model.clip_skip):
+    generator, cells = _open(project, asked.base), []
+    for cell in draw_grid(generator, layout, project.settings().model.clip_skip):
         cells.append(cell)
         tell(f"{len(cells)} of {layout.total}")
+    for said in generator.notices:
+        tell(said)
     file = free_name((asked.out or project.root / "grids") / f"{loras[-1].stem}.png")
     save_grid(layout, cells, file)
     return file
