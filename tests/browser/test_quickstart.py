@@ -7,6 +7,12 @@ import pytest
 from loranb.dataset import captions
 
 pytestmark = pytest.mark.browser
+# In one go, since the plot is another element each time it is redrawn.
+TO_CURVE = """() => {
+    const curve = document.querySelector('svg.lb-curve');
+    curve?.scrollIntoView({block: 'center'});
+    return curve !== null;
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -15,7 +21,7 @@ def quickstart(lab):
     lab.open("quickstart.ipynb")
     lab.command("notebook:run-all-cells")
     lab.wait(240, 'img[title="green windmill, snow"]')
-    lab.page.locator("svg.lb-curve").scroll_into_view_if_needed()
+    lab.page.wait_for_function(TO_CURVE)
     lab.picture("4_training_live")
     lab.wait(300)
     return lab
