@@ -4,6 +4,7 @@ import contextlib
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from loranb import families
 from loranb.device import pick_device, pick_dtype
@@ -14,6 +15,9 @@ from loranb.settings import Settings, blocks
 from loranb.settings.conflicts import conflicts, misfits
 from loranb.settings.optimizers import parse_arguments
 
+if TYPE_CHECKING:
+    from loranb.families._recognise import Recognised
+
 
 def problems(settings: Settings) -> list[str]:
     """Say what would fail later, naming the settings in full; as much of it as can be known without loading torch."""
@@ -23,12 +27,13 @@ def problems(settings: Settings) -> list[str]:
         found.append(
             f'saving.name = {name!r}; it becomes a file and stands in prompts: no \\ / : * ? " < > | or commas.'
         )
+    base = _known(settings)
     checks = {
         "samples.prompts": lambda: parse_lines(settings.samples.prompts, (side, side), 0),
         "model.base": lambda: families.examine(settings.model.base, settings.model.family),
-        "objective.": lambda: _misfits(settings),
-        "lora.start_from": lambda: _start_fits(settings),
-        "": lambda: _blocks_fit(settings),
+        "objective.": lambda: _misfits(settings, base),
+        "lora.start_from": lambda: _start_fits(settings, base),
+        "": lambda: _blocks_fit(settings, base),
         "model.vae": lambda: families.check_vae(settings.model.vae),
     }
     for path, check in checks.items():
@@ -50,37 +55,39 @@ def all_problems(settings: Settings) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _misfits(settings: Settings) -> None:
+def _known(settings: Settings) -> "Recognised | None":
+    """Say what is known of the base model; nothing where it is not here yet, or cannot be used, which is said of it."""
+    with contextlib.suppress(ModelError):
+        return families.examine(settings.model.base, settings.model.family)
+    return None
+
+
+def _misfits(settings: Settings, base: "Recognised | None") -> None:
     """See that the objective goes with what the base model predicts, where its files say that."""
-    with contextlib.suppress(ModelError):  # said of model.base
-        known, objective = families.examine(settings.model.base, settings.model.family), settings.objective
-        if known and objective.predicts == "auto" and (found := misfits(objective, known.predicts)):
-            raise SettingsError(found)
+    objective = settings.objective
+    if base and objective.predicts == "auto" and (found := misfits(objective, base.predicts)):
+        raise SettingsError(found)
 
 
-def _blocks_fit(settings: Settings) -> None:
+def _blocks_fit(settings: Settings, base: "Recognised | None") -> None:
     """See that lists for the U-Net's blocks have as many numbers as the base model has blocks."""
     if any(blocks.complaint(getattr(settings.lora, name) or "", whole=False) for name in blocks.LISTS):
         return  # said by `conflicts`: they fit no model
-    with contextlib.suppress(ModelError):  # said of model.base
-        known = families.examine(settings.model.base, settings.model.family)
-        if known and (found := blocks.miscounted(settings.lora, blocks.SDXL if known.family == "sdxl" else blocks.SD)):
-            raise SettingsError(found)
+    if base and (found := blocks.miscounted(settings.lora, blocks.SDXL if base.family == "sdxl" else blocks.SD)):
+        raise SettingsError(found)
 
 
-def _start_fits(settings: Settings) -> None:
+def _start_fits(settings: Settings, base: "Recognised | None") -> None:
     """See that the LoRA to begin with is of the base model's family, where both say of which they are."""
     file = Path(settings.lora.start_from or "").expanduser()
-    with contextlib.suppress(ModelError):  # said of model.base
-        known = families.examine(settings.model.base, settings.model.family) if file.is_file() else None
-        made_for = family_of(file) if known else ""
-        if known and made_for and made_for != known.family:
-            raise SettingsError(
-                [
-                    f"lora.start_from: {file.name} was made for the family {made_for}, and the base model is of the "
-                    f"family {known.family}. Choose a LoRA of this family, or leave it blank."
-                ]
-            )
+    made_for = family_of(file) if base and file.is_file() else ""
+    if base and made_for and made_for != base.family:
+        raise SettingsError(
+            [
+                f"lora.start_from: {file.name} was made for the family {made_for}, and the base model is of the "
+                f"family {base.family}. Choose a LoRA of this family, or leave it blank."
+            ]
+        )
 
 
 def _raised(check: Callable[[], object]) -> list[str]:
