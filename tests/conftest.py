@@ -265,6 +265,16 @@ def tiny_settings(tiny_base) -> Settings:
     )
 
 
+@pytest.fixture
+def hub():
+    """A hub on this machine, without models."""
+    from tests.local_hub import Hub
+
+    made = Hub()
+    yield made
+    made.close()
+
+
 def draw_subjects(project: Project) -> None:
     """Put three castles and two windmills into a project, of two shapes, captions beside them."""
     for folder, count, word in (("2_red castle", 3, "castle"), ("1_windmill", 2, "windmill")):

@@ -1,14 +1,9 @@
 """Where captioners come from: folders, a hub on this machine that answers as the real one does, and its cache."""
 
-import hashlib
-import http.server
-import json
 import os
 import shutil
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,72 +12,7 @@ from loranb.captioners import blip, wd14
 from loranb.captioners._hub import folder
 from loranb.demo import TAGGER
 from loranb.errors import CaptionerError
-
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
-REFUSALS = {"gated": (403, "GatedRepo"), "blocked": (451, ""), "misspelt": (404, "RepoNotFound")}
-
-
-class Hub:
-    """A hub: models by name, and what was fetched from it."""
-
-    def __init__(self) -> None:
-        self.models: dict[str, Path] = {}
-        self.fetched: list[str] = []
-        hub = self
-
-        class Answer(http.server.BaseHTTPRequestHandler):
-            def do_HEAD(self) -> None:
-                self._answer(False)
-
-            def do_GET(self) -> None:
-                self._answer(True)
-
-            def _answer(self, body: bool) -> None:
-                status, headers, content = hub.answer(self.path.split("?")[0])
-                if body and status == 200 and "/resolve/" in self.path:
-                    hub.fetched.append(Path(self.path).name)
-                self.send_response(status)
-                for name, value in (headers | {"Content-Length": str(len(content))}).items():
-                    self.send_header(name, value)
-                self.end_headers()
-                if body:
-                    self.wfile.write(content)
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answer)
-        self.address = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def answer(self, path: str) -> tuple[int, dict[str, str], bytes]:
-        """Return status, headers and body; a subset of the hub's API that downloads use."""
-        for word, (status, code) in REFUSALS.items():
-            if f"/{word}" in path:
-                return status, {"X-Error-Code": code}, b""
-        name = next((name for name in self.models if f"/{name}/" in f"{path}/"), None)
-        if name is None:
-            return 404, {"X-Error-Code": "RepoNotFound"}, b""
-        files = sorted(file for file in self.models[name].iterdir() if file.is_file())
-        if "/resolve/" in path:
-            file = self.models[name] / path.rpartition("/")[2]
-            if file not in files:
-                return 404, {"X-Error-Code": "EntryNotFound", "X-Repo-Commit": COMMIT}, b""
-            tag = hashlib.sha1(file.read_bytes()).hexdigest()
-            return 200, {"ETag": f'"{tag}"', "X-Repo-Commit": COMMIT}, file.read_bytes()
-        if "/tree/" in path:
-            listed = [{"type": "file", "path": f.name, "size": f.stat().st_size, "oid": f.name} for f in files]
-            return 200, {"Content-Type": "application/json"}, json.dumps(listed).encode()
-        about = {"id": name, "sha": COMMIT, "siblings": [{"rfilename": file.name} for file in files]}
-        return 200, {"Content-Type": "application/json"}, json.dumps(about).encode()
-
-
-@pytest.fixture
-def hub() -> Iterator[Hub]:
-    made = Hub()
-    yield made
-    made.server.shutdown()
-    made.server.server_close()
+from tests.local_hub import Hub, files_of
 
 
 def loaded(name: str, model: str, home: Path, **environment: str) -> str:
@@ -132,8 +62,8 @@ def test_offline_is_said_to_be_switched_on(tmp_path: Path) -> None:
 
 def test_a_tagger_is_fetched_once_and_then_there_without_the_hub(hub: Hub, tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")
-    hub.models["someone/tagger"] = shutil.copytree(TAGGER, tmp_path / "tagger")
-    (tmp_path / "tagger" / "model.msgpack").write_bytes(b"weights for another library")
+    tagger = files_of(Path(TAGGER))
+    hub.models["someone/tagger"] = tagger | {"model.msgpack": b"weights for another library"}
     assert loaded("wd14", "someone/tagger", tmp_path / "home", HF_ENDPOINT=hub.address).startswith("loaded")
     assert sorted(hub.fetched) == ["model.onnx", "selected_tags.csv"]
     assert loaded("wd14", "someone/tagger", tmp_path / "home", HF_HUB_OFFLINE="1").startswith("loaded")
@@ -141,9 +71,7 @@ def test_a_tagger_is_fetched_once_and_then_there_without_the_hub(hub: Hub, tmp_p
 
 
 def test_a_model_without_what_makes_it_one_is_named_with_one_that_has_it(hub: Hub, tmp_path: Path) -> None:
-    hub.models["someone/else"] = tmp_path / "else"
-    (tmp_path / "else").mkdir()
-    (tmp_path / "else" / "selected_tags.csv").write_text("name,category\n")
+    hub.models["someone/else"] = {"selected_tags.csv": b"name,category\n"}
     said = loaded("wd14", "someone/else", tmp_path / "home", HF_ENDPOINT=hub.address)
     assert "has no model.onnx, so it is no tagger" in said
     assert wd14.DEFAULT in said
@@ -161,7 +89,7 @@ def test_safetensors_are_fetched_and_pickled_weights_only_where_there_are_no_oth
     (both / "pytorch_model.bin").rename(old / "pytorch_model.bin")
     (both / "pytorch_model.bin").write_bytes(b"not looked at")
     (old / "model.safetensors").unlink()
-    hub.models |= {"someone/both": both, "someone/old": old}
+    hub.models |= {"someone/both": files_of(both), "someone/old": files_of(old)}
     assert loaded("blip", "someone/both", tmp_path / "home", HF_ENDPOINT=hub.address).startswith("loaded")
     assert "model.safetensors" in hub.fetched
     assert "pytorch_model.bin" not in hub.fetched
